@@ -1,0 +1,1 @@
+"""The pure core: facts and rules in, a report out. No input or output happens here."""

@@ -1,0 +1,197 @@
+"""Actions: the closed union of what a remedy does. They target facts; the planner resolves them into steps.
+
+`parse` checks an action as a rule writes it; `simulate` gives the facts as they will be after it.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pfdoctor.core.condition import ConditionError, Scope, did_you_mean
+from pfdoctor.core.facts import FactPath, Facts, FactsError, FactsSchema, Found
+from pfdoctor.core.message import render, show
+from pfdoctor.core.model import Json, Origin, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class SetFact:
+    """Give a fact a value: a YAML value in a file, a property of a resource."""
+
+    fact: FactPath
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFact:
+    """Make a fact absent."""
+
+    fact: FactPath
+
+
+@dataclass(frozen=True, slots=True)
+class RenameKey:
+    """Give a key of a file its right name, keeping its value. `to` may hold placeholders."""
+
+    fact: FactPath
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequirement:
+    """Add, change or remove a line of a requirements file. `requirement` is None to remove."""
+
+    name: str
+    requirement: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateFile:
+    """Create a file below the flow's folder. Both texts may hold placeholders."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFile:
+    """Rename a file below the flow's folder. Both paths may hold placeholders."""
+
+    source: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignRole:
+    """Give the endpoint's identity a role at a scope named by a fact."""
+
+    role: str
+    scope: str
+
+
+Action: TypeAlias = SetFact | RemoveFact | RenameKey | ChangeRequirement | CreateFile | MoveFile | AssignRole
+
+_KEYS: dict[str, tuple[str, ...]] = {
+    "set": ("fact", "value"),
+    "remove": ("fact",),
+    "rename": ("fact", "to"),
+    "requirement": ("name", "line"),
+    "create_file": ("path", "content"),
+    "move_file": ("source", "to"),
+    "assign_role": ("role", "scope"),
+}
+
+
+def parse(raw: Json, schema: FactsSchema, item: FactPath | None, where: tuple[str | int, ...]) -> Action:
+    """The action of a mapping such as `{set: {fact: …, value: …}}`; raises ConditionError with its place."""
+    if not isinstance(raw, dict) or len(raw) != 1:
+        raise ConditionError("an action is a mapping with one key: " + ", ".join(_KEYS), where)
+    (kind, body), = raw.items()
+    if kind not in _KEYS:
+        raise ConditionError(f"unknown action {kind!r}{did_you_mean(str(kind), _KEYS)}", where)
+    if not isinstance(body, dict) or set(body) != set(_KEYS[kind]):
+        raise ConditionError(f"{kind!r} takes exactly: {', '.join(_KEYS[kind])}", (*where, kind))
+    if "fact" in body:
+        try:
+            path = schema.compile(body["fact"], item)
+        except FactsError as error:
+            raise ConditionError(str(error), (*where, kind, "fact")) from error
+        if kind == "set":
+            return SetFact(path, body["value"])
+        return RemoveFact(path) if kind == "remove" else RenameKey(path, body["to"])
+    if kind == "requirement":
+        return ChangeRequirement(body["name"], body["line"])
+    if kind == "create_file":
+        return CreateFile(body["path"], body["content"])
+    if kind == "move_file":
+        return MoveFile(body["source"], body["to"])
+    return AssignRole(body["role"], body["scope"])
+
+
+def simulate(action: Action, facts: Facts, view: str, item: Found | None = None) -> Facts:
+    """The facts after the action. Only what the action states is predicted; the rest of the target stays as it is."""
+    if not isinstance(action, SetFact | RemoveFact):
+        return facts
+    value = action.value if isinstance(action, SetFact) else None
+    document = copy.deepcopy(facts.document)
+    keys: list[str | int] = [step.key for step in action.fact.steps]
+    if action.fact.root == "view":
+        keys = [view, *keys]
+    elif action.fact.root == "it":
+        if item is None:
+            return facts
+        keys = [*_concrete_keys(item.path), *keys]
+    node: Json = document
+    for key in keys[:-1]:
+        child = node[key] if isinstance(key, int) else node.get(key)
+        if child is None or isinstance(child, Unknown) or (isinstance(child, dict) and "$unknown" in child):
+            child = node[key] = {}
+        node = child
+    node[keys[-1]] = value
+    return Facts(document)
+
+
+def _concrete_keys(path: str) -> list[str | int]:
+    """`declared.flow.nodes[2]` as keys and indexes."""
+    keys: list[str | int] = []
+    position = 0
+    while position < len(path):
+        if path[position] == ".":
+            position += 1
+        elif path[position] == "[":
+            end = path.index("]", position)
+            keys.append(int(path[position + 1 : end]))
+            position = end + 1
+        elif path[position] == '"':
+            end = path.index('"', position + 1)
+            keys.append(path[position + 1 : end])
+            position = end + 1
+        else:
+            end = min((i for i in (path.find(".", position), path.find("[", position)) if i >= 0), default=len(path))
+            keys.append(path[position:end])
+            position = end
+    return keys
+
+
+def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
+    """The exact edit or command that the action comes to for these facts, in one line."""
+    match action:
+        case SetFact(fact, value):
+            key = fact.steps[-1].key
+            return f"{_place(fact, scope)}set {key}: {_as_yaml(render_value(value, texts, scope))}"
+        case RemoveFact(fact):
+            return f"{_place(fact, scope)}remove {fact.steps[-1].key}"
+        case RenameKey(fact, to):
+            return f"{_place(fact, scope)}rename to {render(to, texts, scope)}"
+        case ChangeRequirement(name, None):
+            return f"requirements: remove {render(name, texts, scope)}"
+        case ChangeRequirement(_, line):
+            return f"requirements: {render(str(line), texts, scope)}"
+        case CreateFile(path, content):
+            return f"create {render(path, texts, scope)} holding: {render(content, texts, scope).strip()}"
+        case MoveFile(source, to):
+            return f"move {render(source, texts, scope)} to {render(to, texts, scope)}"
+        case AssignRole(role, where):
+            return f'az role assignment create --role "{role}" --scope {render(where, texts, scope)}'
+
+
+def render_value(value: Json, texts: dict[str, FactPath], scope: Scope) -> Json:
+    """A value to set, with the placeholders of a text filled in."""
+    return render(value, texts, scope) if isinstance(value, str) else value
+
+
+def _place(fact: FactPath, scope: Scope) -> str:
+    origin: Origin | None = scope.facts.origin(scope.look_up(fact).path)
+    return f"{origin.file}:{origin.line or 1}: " if origin is not None else ""
+
+
+def _as_yaml(value: Json) -> str:
+    """A value on one line, as YAML flow style would show it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_as_yaml(element)}" for key, element in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_as_yaml, value)) + "]"
+    if isinstance(value, str) and value in ("true", "false", "null", ""):
+        return f'"{value}"'
+    return "null" if value is None else show(value)

@@ -1,0 +1,230 @@
+"""The heart: facts and rules in, findings out. Cause (true, unknown, false) times symptom gives the status."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pfdoctor.core import message as messages
+from pfdoctor.core.action import describe
+from pfdoctor.core.condition import Scope, evaluate
+from pfdoctor.core.derive import derive
+from pfdoctor.core.facts import VIEWS, Facts, join, members
+from pfdoctor.core.model import (
+    CaseResult,
+    Evidence,
+    Finding,
+    Missing,
+    Origin,
+    Remedy,
+    Status,
+    SymptomState,
+    Unknown,
+    Verdict,
+)
+from pfdoctor.core.rule import Catalogue, Rule
+
+_STATUS = {
+    (True, SymptomState.SEEN): Status.CONFIRMED,
+    (True, SymptomState.NOT_LOOKED): Status.LATENT,
+    (True, SymptomState.ABSENT): Status.CONTRADICTED,
+    (None, SymptomState.SEEN): Status.SUSPECTED,
+    (None, SymptomState.NOT_LOOKED): Status.UNKNOWN,
+    (None, SymptomState.ABSENT): Status.UNKNOWN,
+}
+
+
+def diagnose(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = None) -> CaseResult:
+    """Every rule on the facts of one case, in both views that the facts hold."""
+    facts = derive(facts)
+    findings: list[Finding] = []
+    unknown: list[Finding] = []
+    outcomes: dict[Status, list[str]] = {status: [] for status in Status}
+    for rule in catalogue.rules.values() if rules is None else rules:
+        results = [result for view in _views(rule, facts) for result in _run(rule, facts, view)]
+        worst = min((result.status for result in results), key=_ORDER.index, default=Status.PASS)
+        outcomes[worst].append(rule.id)
+        findings += [result for result in results if result.status.is_finding]
+        unknown += [result for result in results if result.status is Status.UNKNOWN]
+    findings = _without_general(_merge(findings), catalogue)
+    return CaseResult(
+        name=facts.case["name"],
+        kind=facts.case["kind"],
+        findings=tuple(sorted(findings, key=_by_place)),
+        unknown=tuple(_merge(unknown)),
+        outcomes={status: tuple(ids) for status, ids in outcomes.items()},
+        joins=tuple(facts.document.get("joins", ())),
+        excerpts=facts.document.get("excerpts", {}),
+    )
+
+
+_ORDER = (
+    Status.CONFIRMED,
+    Status.LATENT,
+    Status.CONTRADICTED,
+    Status.SUSPECTED,
+    Status.UNKNOWN,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
+
+
+def _by_place(finding: Finding) -> tuple[int, tuple[str, int, int], str, str]:
+    return (-finding.severity.rank, finding.place, finding.rule, finding.message)
+
+
+def _views(rule: Rule, facts: Facts) -> tuple[str, ...]:
+    """The views a rule is evaluated in; one that names views itself is evaluated once."""
+    if rule.subject.root == "document":
+        return (VIEWS[0],)
+    return tuple(view for view in VIEWS if facts.has_view(view)) or (VIEWS[0],)
+
+
+def _run(rule: Rule, facts: Facts, view: str) -> list[Finding]:
+    scope = Scope(facts, view)
+    applies = evaluate(rule.applies, scope) if rule.applies is not None else Verdict(True)
+    if applies.truth is False:
+        return [_result(rule, scope, Status.NOT_APPLICABLE, applies)]
+    if rule.each is None:
+        return [_judge(rule, scope, applies)]
+    found = scope.look_up(rule.each)
+    if isinstance(found.value, Unknown):
+        nothing = Verdict(None, (), (Missing(found.path, found.value),))
+        return [_result(rule, scope, _status(rule, nothing, scope), nothing)]
+    elements, incomplete = members(found.value)
+    results = [_judge(rule, scope.bind(join(found.path, key), element), applies) for key, element in elements]
+    if incomplete is not None:
+        rest = Verdict(None, (), (Missing(found.path, incomplete),))
+        results.append(_result(rule, scope, _status(rule, rest, scope), rest))
+    return results
+
+
+def _judge(rule: Rule, scope: Scope, applies: Verdict) -> Finding:
+    when = evaluate(rule.when, scope)
+    if when.truth is False:
+        return _result(rule, scope, Status.PASS, when)
+    if applies.truth is None or when.truth is None:
+        cause = Verdict(None, applies.evidence + when.evidence, applies.missing + when.missing)
+    else:
+        # what made the rule fire comes first: it decides where the finding is shown
+        cause = Verdict(True, when.evidence + applies.evidence)
+    return _result(rule, scope, _status(rule, cause, scope), cause)
+
+
+def _status(rule: Rule, cause: Verdict, scope: Scope) -> Status:
+    if not rule.symptoms:
+        return Status.CONFIRMED if cause.truth else Status.UNKNOWN
+    return _STATUS[cause.truth, symptom_state(rule, scope.facts)]
+
+
+def symptom_state(rule: Rule, facts: Facts) -> SymptomState:
+    """Of several symptoms one seen is seen, and all absent is absent."""
+    logs = facts.document.get("logs") or []
+    wanted = set(rule.symptoms)
+    if any(hit["symptom"] in wanted for log in logs for hit in log.get("hits", ())):
+        return SymptomState.SEEN
+    looked = {name for log in logs if log.get("complete") for name in log.get("looked_for", ())}
+    return SymptomState.ABSENT if wanted <= looked else SymptomState.NOT_LOOKED
+
+
+def _result(rule: Rule, scope: Scope, status: Status, verdict: Verdict) -> Finding:
+    subject = _subject(rule, scope)
+    if not status.is_finding:
+        # only findings are shown one by one: spare the rest of the work for what passed
+        return _bare(rule, scope, status, verdict, subject)
+    key = messages.render(rule.key, rule.texts, scope) if rule.key is not None and scope.item is not None else ""
+    return replace(
+        _bare(rule, scope, status, verdict, subject),
+        message=messages.render(rule.message, rule.texts, scope),
+        fingerprint=fingerprint(rule.id, subject, key),
+        origin=_origin(rule, scope, verdict),
+        evidence=_distinct(verdict.evidence),
+        remedies=_remedies(rule, scope),
+        related=tuple(
+            origin for path in rule.related if (origin := scope.facts.origin(scope.look_up(path).path)) is not None
+        ),
+    )
+
+
+def _bare(rule: Rule, scope: Scope, status: Status, verdict: Verdict, subject: str) -> Finding:
+    return Finding(
+        rule=rule.id,
+        title=rule.title,
+        category=rule.category,
+        status=status,
+        severity=rule.severity,
+        confidence=rule.confidence,
+        message=rule.title,
+        case=scope.facts.case["name"],
+        subject=subject,
+        fingerprint=fingerprint(rule.id, subject, ""),
+        missing=tuple(dict.fromkeys(verdict.missing)),
+        help_uri=rule.help_uri,
+    )
+
+
+def fingerprint(rule: str, subject: str, key: str) -> str:
+    """The identity of a finding: stable while the rule, the subject's names and the item's key stay the same."""
+    return hashlib.sha256("\n".join((rule, subject, key)).encode()).hexdigest()[:32]
+
+
+def _subject(rule: Rule, scope: Scope) -> str:
+    """What the finding is about, in words that survive moving lines: the kind of thing, its file and its name."""
+    found = scope.look_up(rule.subject)
+    kind = rule.subject.text.rpartition(".")[2]
+    value = found.value if isinstance(found.value, dict) else {}
+    parts = [value.get("file") or value.get("path"), value.get("name")]
+    named = [part for part in parts if isinstance(part, str)]
+    return " ".join([kind, *(named or [scope.facts.case["name"]])])
+
+
+def _origin(rule: Rule, scope: Scope, verdict: Verdict) -> Origin | None:
+    if rule.at is not None:
+        origin = scope.facts.origin(scope.look_up(rule.at).path)
+        if origin is not None:
+            return origin
+    if scope.item is not None:
+        origin = scope.facts.origin(scope.item.path)
+        if origin is not None:
+            return origin
+    return next((one.origin for one in verdict.evidence if one.origin is not None), None)
+
+
+def _remedies(rule: Rule, scope: Scope) -> tuple[Remedy, ...]:
+    offered = []
+    for spec in rule.remedies:
+        if spec.only_if is not None and evaluate(spec.only_if, scope).truth is not True:
+            continue
+        edits = tuple(describe(action, scope, spec.texts) for action in spec.actions)
+        steps = messages.render(spec.steps, spec.texts, scope).strip() if spec.steps else None
+        title = messages.render(spec.title, spec.texts, scope)
+        offered.append(Remedy(title, spec.level, edits, steps, spec.raw_actions))
+    return tuple(offered)
+
+
+def _distinct(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    return tuple({one.path: one for one in reversed(evidence)}.values())[::-1]
+
+
+def _merge(findings: list[Finding]) -> list[Finding]:
+    """One finding for each identity; further places of it become related places."""
+    merged: dict[str, Finding] = {}
+    for finding in findings:
+        first = merged.get(finding.fingerprint)
+        if first is None:
+            merged[finding.fingerprint] = finding
+        elif finding.origin is not None and finding.origin != first.origin and finding.origin not in first.related:
+            merged[finding.fingerprint] = replace(first, related=(*first.related, finding.origin))
+    return list(merged.values())
+
+
+def _without_general(findings: list[Finding], catalogue: Catalogue) -> list[Finding]:
+    """Drop the general answer where a rule that specialises it has a sharper one for the same place."""
+    covered = {
+        (general, finding.origin)
+        for finding in findings
+        if finding.status.counts
+        for general in catalogue.rules[finding.rule].specialises
+    }
+    return [finding for finding in findings if (finding.rule, finding.origin) not in covered]

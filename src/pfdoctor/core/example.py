@@ -1,0 +1,120 @@
+"""The examples in a rule (`tests:`): each states facts and what the rule must come to. They are tests and documentation.
+
+In an example a key left out is unknown and null is observed absent. `symptoms` says which traces were seen or absent;
+`remedied: true` asks that after the first remedy that applies, simulated, the rule no longer fires.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pfdoctor.core.action import simulate
+from pfdoctor.core.condition import Scope, evaluate
+from pfdoctor.core.diagnose import diagnose
+from pfdoctor.core.facts import Facts, join, members
+from pfdoctor.core.model import CaseResult, Json, Status, Unknown
+from pfdoctor.core.rule import Catalogue, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleResult:
+    """One example and what came of it; `fault` is None when it holds."""
+
+    rule: str
+    name: str
+    fault: str | None
+
+
+def run_examples(rule: Rule, catalogue: Catalogue) -> Iterator[ExampleResult]:
+    """Each example of the rule, run."""
+    for example in rule.tests:
+        yield ExampleResult(rule.id, example["name"], _fault(rule, example, catalogue))
+
+
+def facts_of(example: dict[str, Json]) -> Facts:
+    """The facts document that an example states."""
+    symptoms = example.get("symptoms", {})
+    hits = [{"symptom": name, "excerpt": name, "captures": {}} for name, state in symptoms.items() if state == "seen"]
+    absent = [name for name, state in symptoms.items() if state == "absent"]
+    logs = []
+    if hits:
+        logs.append({"source": "example", "complete": False, "looked_for": [], "hits": hits})
+    if absent:
+        logs.append({"source": "example", "complete": True, "looked_for": absent, "hits": []})
+    document: dict[str, Json] = {
+        "case": {"name": "example", "kind": "example", "file": "example"},
+        "declared": copy.deepcopy(example.get("facts", {})),
+        "logs": logs,
+        "origins": {},
+        "excerpts": {},
+    }
+    if "live" in example:
+        document["live"] = copy.deepcopy(example["live"])
+    if "clock" in example:
+        document["clock"] = {"now": example["clock"]}
+    return Facts(document)
+
+
+def outcome(rule: Rule, facts: Facts, catalogue: Catalogue) -> tuple[Status, CaseResult]:
+    """What the rule alone comes to."""
+    result = diagnose(facts, catalogue, [rule])
+    status = next(status for status, ids in result.outcomes.items() if ids)
+    return status, result
+
+
+def _fault(rule: Rule, example: dict[str, Json], catalogue: Catalogue) -> str | None:
+    facts = facts_of(example)
+    # what a rule specialises is judged together with it, so alone here
+    status, result = outcome(replace(rule, specialises=()), facts, catalogue)
+    if str(status) != example["expect"]:
+        missing = "; ".join(f"{one.path}: {one.reason.detail}" for found in result.unknown for one in found.missing)
+        return f"expected {example['expect']}, came to {status}" + (f" ({missing})" if missing else "")
+    messages = [finding.message for finding in result.findings]
+    if "message" in example and example["message"] not in messages:
+        return f"expected the message {example['message']!r}, said {messages}"
+    if "findings" in example and len(messages) != example["findings"]:
+        return f"expected {example['findings']} findings, came to {messages}"
+    if example.get("remedied"):
+        return _remedy_fault(rule, facts, catalogue)
+    return None
+
+
+def _remedy_fault(rule: Rule, facts: Facts, catalogue: Catalogue) -> str | None:
+    remedied = facts
+    for _ in range(20):
+        scope = next(_firing(rule, remedied), None)
+        if scope is None:
+            return None
+        spec = next(
+            (
+                spec
+                for spec in rule.remedies
+                if spec.actions and (spec.only_if is None or evaluate(spec.only_if, scope).truth)
+            ),
+            None,
+        )
+        if spec is None:
+            return "no remedy with actions applies"
+        for action in spec.actions:
+            remedied = simulate(action, remedied, scope.view, scope.item)
+    return "the rule still fires after its remedy"
+
+
+def _firing(rule: Rule, facts: Facts) -> Iterator[Scope]:
+    """The scopes (one an item, for `each`) in which the rule's cause is true."""
+    scope = Scope(facts, "declared")
+    if rule.applies is not None and evaluate(rule.applies, scope).truth is False:
+        return
+    if rule.each is None:
+        if evaluate(rule.when, scope).truth:
+            yield scope
+        return
+    found = scope.look_up(rule.each)
+    if isinstance(found.value, Unknown):
+        return
+    for key, element in members(found.value)[0]:
+        inner = scope.bind(join(found.path, key), element)
+        if evaluate(rule.when, inner).truth:
+            yield inner

@@ -1,0 +1,43 @@
+"""Placeholders in the messages of rules: `{environment.name}`, `{it.node}`."""
+
+from __future__ import annotations
+
+import re
+
+from pfdoctor.core.condition import Scope
+from pfdoctor.core.facts import FactPath, FactsSchema
+from pfdoctor.core.model import Json, Unknown
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][^{}\s]*)\}")
+
+
+def placeholders(text: str) -> list[str]:
+    """The paths named in the text, in order. `{}` and anything that is not a path stand for themselves."""
+    return _PLACEHOLDER.findall(text)
+
+
+def compile_message(text: str, schema: FactsSchema, item: FactPath | None) -> dict[str, FactPath]:
+    """Each placeholder with its checked path; raises FactsError for one that names no fact."""
+    return {name: schema.compile(name, item) for name in placeholders(text)}
+
+
+def render(text: str, paths: dict[str, FactPath], scope: Scope) -> str:
+    """The text with each placeholder replaced by the value of its fact."""
+    return _PLACEHOLDER.sub(lambda match: show(scope.look_up(paths[match[1]]).value), text)
+
+
+def show(value: Json) -> str:
+    """A fact's value as a person reads it."""
+    if isinstance(value, Unknown):
+        return "(unknown)"
+    if value is None:
+        return "(none)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ", ".join(map(show, value)) if value else "(none)"
+    if isinstance(value, dict):
+        if "$incomplete" in value:
+            return show(value.get("items") or value.get("entries")) + ", …"
+        return ", ".join(f"{key}: {show(element)}" for key, element in value.items()) if value else "(none)"
+    return str(value)

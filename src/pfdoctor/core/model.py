@@ -1,0 +1,256 @@
+"""The nouns of pfdoctor: what every other module passes around. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""A plain JSON value: None, bool, int, float, str, list or dict with string keys."""
+
+
+class PfdoctorError(Exception):
+    """Something the user can act on: printed as one line, never as a traceback.
+
+    `exit_code` follows the table of exit codes in docs/exit-codes.md.
+    """
+
+    exit_code = 2
+
+
+class NoInputError(PfdoctorError):
+    """Nothing to examine was found where the user pointed."""
+
+    exit_code = 5
+
+
+class _Ranked(Enum):
+    """An enum whose members compare by their place in the definition, the weakest first."""
+
+    @property
+    def rank(self) -> int:
+        return list(type(self)).index(self)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Severity(_Ranked):
+    """How bad it is when the cause is true.
+
+    `error`: cannot deploy or start, or answers wrongly or not at all on every request. `warning`: fails for some
+    requests, loses data, breaks on the next build, or is a risk in production. `info`: worth knowing.
+    """
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Confidence(_Ranked):
+    """How sure the claim behind a rule is; `certain` means its meaning was run or documented."""
+
+    POSSIBLE = "possible"
+    LIKELY = "likely"
+    CERTAIN = "certain"
+
+
+class Level(_Ranked):
+    """Who decides about a remedy: `safe` applies by itself, `review` asks, `manual` is words."""
+
+    SAFE = "safe"
+    REVIEW = "review"
+    MANUAL = "manual"
+
+
+class Grade(_Ranked):
+    """What a reference is worth: `run` was reproduced, `inferred` is our own conclusion."""
+
+    INFERRED = "inferred"
+    REPORTED = "reported"
+    DOCUMENTED = "documented"
+    RUN = "run"
+
+
+class Status(Enum):
+    """What a rule came to for one subject: cause (true, unknown, false) times symptom (see diagnose)."""
+
+    CONFIRMED = "confirmed"
+    LATENT = "latent"
+    CONTRADICTED = "contradicted"
+    SUSPECTED = "suspected"
+    UNKNOWN = "unknown"
+    PASS = "pass"
+    NOT_APPLICABLE = "not-applicable"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether the report lists it among the findings."""
+        return self in _FINDINGS
+
+    @property
+    def counts(self) -> bool:
+        """Whether `--fail-on` counts it: only what is proven."""
+        return self in (Status.CONFIRMED, Status.LATENT)
+
+
+_FINDINGS = (Status.CONFIRMED, Status.LATENT, Status.CONTRADICTED, Status.SUSPECTED)
+
+
+class SymptomState(Enum):
+    """Whether a symptom left its trace: seen, absent from a complete and recent log, or not looked for."""
+
+    SEEN = "seen"
+    ABSENT = "absent"
+    NOT_LOOKED = "not-looked"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A fact that nobody could observe, with the reason and, where there is one, the way to observe it.
+
+    `code` is a stable slug; `permission` an Azure operation that was missing; `collect_command` what to run next.
+    """
+
+    code: str
+    detail: str
+    permission: str | None = None
+    collect_command: str | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        body = {"code": self.code, "detail": self.detail}
+        if self.permission:
+            body["permission"] = self.permission
+        if self.collect_command:
+            body["collect_command"] = self.collect_command
+        return {"$unknown": body}
+
+    @staticmethod
+    def from_json(body: dict[str, Json]) -> Unknown:
+        return Unknown(body["code"], body["detail"], body.get("permission"), body.get("collect_command"))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a fact was observed: a place in a file. Lines and columns are 1-based; the path is relative to the root."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    end_column: int | None = None
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line is not None:
+            place += f":{self.line}"
+            if self.column is not None:
+                place += f":{self.column}"
+        return place
+
+    def to_json(self) -> list[Json]:
+        """`[file, line, column, end column]`, cut after the last that is known."""
+        values: list[Json] = [self.file, self.line, self.column, self.end_column]
+        while values[-1] is None:
+            values.pop()
+        return values
+
+    @staticmethod
+    def from_json(values: list[Json]) -> Origin:
+        return Origin(*values)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact that decided a verdict: its concrete path, its value and where it was observed."""
+
+    path: str
+    value: Json
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One fact that a verdict needed and nobody could observe."""
+
+    path: str
+    reason: Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The truth of a condition (True, False, or None for unknown), why, and what was missing to decide it."""
+
+    truth: bool | None
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One way to mend a finding, as a person reads it: `edits` are exact, `steps` are words."""
+
+    title: str
+    level: Level
+    edits: tuple[str, ...] = ()
+    steps: str | None = None
+    actions: tuple[dict[str, Json], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule came to for one subject of one case."""
+
+    rule: str
+    title: str
+    category: str
+    status: Status
+    severity: Severity
+    confidence: Confidence
+    message: str
+    case: str
+    subject: str
+    fingerprint: str
+    origin: Origin | None = None
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    related: tuple[Origin, ...] = ()
+    help_uri: str = ""
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """File, line and column to sort by; what has no place comes first in its case."""
+        if self.origin is None:
+            return ("", 0, 0)
+        return (self.origin.file, self.origin.line or 0, self.origin.column or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """All that diagnosing one case came to. `outcomes` maps each status to the ids of the rules that came to it."""
+
+    name: str
+    kind: str
+    findings: tuple[Finding, ...]
+    unknown: tuple[Finding, ...]
+    outcomes: dict[Status, tuple[str, ...]]
+    joins: tuple[dict[str, Json], ...] = ()
+    excerpts: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a run over any number of cases. `problems` are inputs that could not be examined at all."""
+
+    cases: tuple[CaseResult, ...]
+    rules: int
+    problems: tuple[dict[str, Json], ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for case in self.cases for finding in case.findings)
