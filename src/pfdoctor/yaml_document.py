@@ -55,19 +55,20 @@ class YamlDocument:
 
     def place(self, *path: Key) -> Place | None:
         """Where the value at the path stands; for a mapping's value that is empty, where its key stands."""
-        node = self._node(path)
+        node = self.node(path)
         return None if node is None else _place(node)
 
     def key_place(self, *path: Key) -> Place | None:
         """Where the last key of the path stands; for an element of a list, where the element stands."""
-        parent = self._node(path[:-1])
+        parent = self.node(path[:-1])
         if isinstance(parent, yaml.MappingNode):
             for key, _ in reversed(_pairs(parent)):
                 if isinstance(key, yaml.ScalarNode) and key.value == path[-1]:
                     return _place(key)
         return self.place(*path)
 
-    def _node(self, path: tuple[Key, ...]) -> yaml.Node | None:
+    def node(self, path: tuple[Key, ...]) -> yaml.Node | None:
+        """The composed node at the path, or None."""
         node = self.root
         for key in path:
             if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
@@ -105,6 +106,10 @@ def _is_merge(key: yaml.Node) -> bool:
     return isinstance(key, yaml.ScalarNode) and key.value == "<<" and not key.style
 
 
+def _is_template(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode) and any(isinstance(key, yaml.MappingNode) for key, _ in node.value)
+
+
 def _place(node: yaml.Node) -> Place:
     start, end = node.start_mark, node.end_mark
     one_line = start.line == end.line
@@ -123,7 +128,7 @@ def read(text: str, dialect: Dialect) -> list[YamlDocument]:
             documents = []
             while loader.check_node():
                 node = loader.get_node()
-                documents.append(YamlDocument(_Builder(dialect).build(node), node))
+                documents.append(YamlDocument(_Builder(dialect, text).build(node), node))
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -201,8 +206,9 @@ _FLOAT_START = frozenset("+-.0123456789")
 class _Builder:
     """Turns a composed tree into plain values, bounded in depth and in the number of values."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, text: str) -> None:
         self._dialect = dialect
+        self._text = text
         self._values = 0
         self._open: set[int] = set()
 
@@ -212,6 +218,9 @@ class _Builder:
             raise YamlError("too-many-aliases", f"expands to more than {MAX_VALUES:,} values", node.start_mark.line + 1)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
+        if _is_template(node):
+            # an unquoted {{ name }} composes as a mapping with a mapping for its key: it is the text of a template
+            return self._text[node.start_mark.index : node.end_mark.index]
         if id(node) in self._open:
             raise YamlError("yaml-syntax", "an alias that contains itself", node.start_mark.line + 1)
         self._open.add(id(node))

@@ -1,17 +1,96 @@
 """Derived facts: what follows from the collected ones. They describe and never judge.
 
-`derive` adds them to each view of a document; a view that already holds a derived fact keeps it, so that the
+Each function takes a view and returns the derived facts; a derived element may carry `"$from": path`, the collected fact
+it came from (relative to the view), and has its place. A view that already holds a derived fact keeps it, so that the
 examples of rules can state it directly.
 """
 
 from __future__ import annotations
 
-from pfdoctor.core.facts import VIEWS, Facts
+from collections.abc import Callable
+from typing import TypeAlias
+
+from pfdoctor.core.derive.arguments import derive_arguments
+from pfdoctor.core.derive.graph import derive_graph, mark_used_inputs
+from pfdoctor.core.derive.needs import derive_needs, derive_packages, derive_serving
+from pfdoctor.core.derive.settings import derive_serves_prompt_flow, derive_settings
+from pfdoctor.core.facts import VIEWS, Facts, join
+from pfdoctor.core.model import Json
+
+View: TypeAlias = dict[str, Json]
+
+# in this order: later ones read what earlier ones derived
+_DERIVED: tuple[tuple[str, str, Callable[[View], Json]], ...] = (
+    ("graph", "flow", derive_graph),
+    ("packages", "requirements", derive_packages),
+    ("serving", "requirements", derive_serving),
+    ("needs", "flow", derive_needs),
+    ("settings", "deployment", derive_settings),
+)
 
 
 def derive(facts: Facts) -> Facts:
     """The facts with everything that follows from them."""
-    return facts
+    changes: dict[str, Json] = {}
+    origins = dict(facts.document.get("origins", {}))
+    for name in VIEWS:
+        view = facts.document.get(name)
+        if isinstance(view, dict) and any(source in view for _, source, _ in _DERIVED):
+            places = dict(origins.get(name, {}))
+            changes[name] = _derive_view(view, places)
+            origins[name] = places
+    return facts.with_document(**changes, origins=origins) if changes else facts
 
 
-__all__ = ["VIEWS", "derive"]
+def _derive_view(view: View, places: dict[str, Json]) -> View:
+    extended = dict(view)
+    for name, source, function in _DERIVED:
+        if name not in extended and source in extended:
+            extended[name] = _placed(function(extended), name, places)
+    if _known(extended.get("flow")) and "graph" not in view:
+        extended["flow"] = mark_used_inputs(extended)
+        if _known(extended["graph"]):
+            arguments = derive_arguments(extended)
+            extended["graph"] |= _placed(arguments, "graph", places)
+    if _known(extended.get("deployment")) and "settings" not in view:
+        extended["deployment"] = {
+            **extended["deployment"],
+            "serves_prompt_flow": derive_serves_prompt_flow(extended),
+        }
+    return extended
+
+
+def _known(value: Json) -> bool:
+    return isinstance(value, dict) and "$unknown" not in value
+
+
+def _placed(node: Json, path: str, places: dict[str, Json]) -> Json:
+    """The derived facts without `$from`, the place of each source noted under the derived path."""
+    if isinstance(node, dict):
+        source = node.get("$from")
+        if source is not None:
+            place = _nearest(source, places)
+            if place is not None:
+                places[path] = place
+        transparent = "$incomplete" in node
+        return {
+            key: _placed(value, path if transparent and key == "items" else join(path, key), places)
+            for key, value in node.items()
+            if key != "$from"
+        }
+    if isinstance(node, list):
+        return [_placed(element, f"{path}[{index}]", places) for index, element in enumerate(node)]
+    return node
+
+
+def _nearest(path: str, places: dict[str, Json]) -> Json:
+    """The place of the path, or of the nearest thing around it."""
+    while path:
+        if path in places:
+            return places[path]
+        cut = max(path.rfind("."), path.rfind("["))
+        path = path[:cut] if cut > 0 else ""
+    return None
+
+
+__all__ = ["derive"]

@@ -1,0 +1,52 @@
+"""`pfdoctor facts`: save what was collected, redacted, to be checked on another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pfdoctor.cli.options import option
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command()
+def facts(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH…", help="Files, folders or whole repositories; by default the current folder."),
+    ] = None,
+    files_from: Annotated[
+        str | None, option("--files-from", metavar="FILE", help="Read more paths from a file, one a line; - is stdin.")
+    ] = None,
+    output: Annotated[
+        str, option("--output", "-o", metavar="FILE", help="Where the snapshot goes; - is stdout.")
+    ] = "-",
+    no_progress: Annotated[bool, option("--no-progress", help="Draw no progress bar.")] = False,
+) -> int:
+    """Collect the facts of every case and save them, without secrets, as a snapshot.
+
+    `pfdoctor check --facts FILE` prints from it the report that `pfdoctor check PATH` would have printed.
+    """
+    from pfdoctor.cli.output import say, write
+    from pfdoctor.cli.progress import Bar
+    from pfdoctor.cli.run import RETIREMENT, given_paths, has_flow
+    from pfdoctor.cli.snapshot import to_text
+    from pfdoctor.collect.folder import collect
+    from pfdoctor.report.style import visible
+    from pfdoctor.report.summary import NAMED_INPUT_PROBLEMS
+
+    given = given_paths(paths, files_from)
+    with Bar(wanted=not no_progress) as bar:
+        collected = collect(given, progress=bar)
+        cases = tuple(collected.cases)
+    problems = tuple(collected.problems)
+    write(to_text(cases, problems, [RETIREMENT] if any(map(has_flow, cases)) else []), output)
+    for problem in problems:
+        say(visible(f"{problem['path']}: {problem['detail']}"))
+    if not cases:
+        say("error: nothing to examine: no flow, deployment, endpoint, environment or model definition was found")
+    missed = not cases or any(problem["problem"] in NAMED_INPUT_PROBLEMS for problem in problems)
+    return 5 if missed else 0

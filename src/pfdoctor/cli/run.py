@@ -1,0 +1,75 @@
+"""One run: collect the facts of every case, diagnose each, and gather what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pfdoctor.core.diagnose import diagnose
+from pfdoctor.core.facts import Facts
+from pfdoctor.core.model import CaseResult, Json, PfdoctorError, Report
+from pfdoctor.core.rule import Catalogue, Rule
+from pfdoctor.report.style import visible
+
+RETIREMENT = (
+    "Azure Machine Learning retires prompt flow on 2027-04-20, and its images no longer get security updates. Plan "
+    "the move: https://learn.microsoft.com/azure/machine-learning/prompt-flow/migrate-prompt-flow-to-agent-framework"
+)
+"""The one notice of a run that met a flow: no finding, for no edit mends it; and no count of days, for a report
+is to be the same tomorrow. Source: the retirement notice in the vendor's documentation."""
+
+Progress = Callable[[int, int], None]
+
+
+class Run:
+    """Diagnoses cases one after another, keeping of each only its result."""
+
+    def __init__(self, catalogue: Catalogue, rules: Sequence[Rule]) -> None:
+        self.catalogue = catalogue
+        self.rules = rules
+        self._met_flow = False
+
+    def report(self, cases: Iterable[Facts], problems: Callable[[], Iterable[dict[str, Json]]]) -> Report:
+        """The report; `problems` is asked when all cases were met, for collecting them is what finds the problems."""
+        results = tuple(self._results(cases))
+        notices = (RETIREMENT,) if self._met_flow else ()
+        return Report(results, len(self.rules), tuple(problems()), notices)
+
+    def _results(self, cases: Iterable[Facts]) -> Iterator[CaseResult]:
+        for facts in cases:
+            self._met_flow = self._met_flow or has_flow(facts)
+            yield diagnose(facts, self.catalogue, self.rules)
+
+
+def has_flow(facts: Facts) -> bool:
+    """Whether the case has a flow in one of its views; what cannot be known is no flow."""
+    views = (facts.document.get(view) for view in ("declared", "live"))
+    flows = (view.get("flow") for view in views if isinstance(view, dict))
+    return any(isinstance(flow, dict) and "$unknown" not in flow for flow in flows)
+
+
+def given_paths(paths: Sequence[Path] | None, files_from: str | None) -> list[Path]:
+    """What the user pointed at: arguments and the list in a file (`-` is stdin), or else the current directory."""
+    given = list(paths or ())
+    if any(str(path) == "-" for path in given):
+        raise PfdoctorError("'-' is no path here; a list of paths on stdin is --files-from -")
+    if files_from is not None:
+        given += _listed_paths(files_from)
+    elif not given:
+        given = [Path()]
+    for path in given:
+        if "\0" in str(path):
+            raise PfdoctorError(f"{visible(str(path))} is no path")
+    return given
+
+
+def _listed_paths(name: str) -> list[Path]:
+    """Paths between line ends, or, where the list has a NUL, between NULs."""
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise PfdoctorError(f"cannot read --files-from {name}: {error.strerror}") from error
+    parts = data.split(b"\0") if b"\0" in data else data.splitlines()
+    return [Path(os.fsdecode(part)) for part in parts if part.strip()]

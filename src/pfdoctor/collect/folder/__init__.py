@@ -1,0 +1,81 @@
+"""Collects facts from files: `collect(paths)` gives one `Facts` a case."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pfdoctor.collect.folder.cases import CasePlan, CaseReader, plan_cases
+from pfdoctor.collect.folder.discover import Inventory, discover
+from pfdoctor.collect.folder.files import Tree, find_boundary
+from pfdoctor.core.facts import Facts
+from pfdoctor.core.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one read boundary holds, planned but not read yet."""
+
+    tree: Tree
+    inventory: Inventory
+    plans: tuple[CasePlan, ...]
+
+    def cases(self) -> Iterator[Facts]:
+        """The facts of every planned case, then of the files that belong to none."""
+        reader = CaseReader(self.tree, self.inventory)
+        for plan in self.plans:
+            yield reader.read(plan)
+        yield from reader.leftovers()
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The facts of every case, and the inputs that could not be examined."""
+
+    cases: tuple[Facts, ...]
+    problems: tuple[dict[str, Json], ...]
+
+
+def scan(paths: Sequence[Path]) -> tuple[list[Scan], list[dict[str, Json]]]:
+    """What the paths hold, one scan for each git root (or path outside of one), and the paths that are not there."""
+    problems: list[dict[str, Json]] = []
+    by_boundary: dict[Path, list[Path]] = {}
+    for path in paths:
+        if not os.path.lexists(path):
+            problems.append({"path": str(path), "problem": "missing", "detail": "no such file or folder"})
+        else:
+            absolute = Path(os.path.abspath(path))
+            by_boundary.setdefault(find_boundary(absolute), []).append(absolute)
+    root = _common_root(list(by_boundary))
+    scans = []
+    for boundary, members in by_boundary.items():
+        tree = Tree(root=boundary if len(by_boundary) == 1 else root, boundary=boundary)
+        inventory = Inventory()
+        for member in members:
+            discover(tree, member, inventory)
+        inventory.flows = list(dict.fromkeys(inventory.flows))
+        problems += inventory.problems
+        scans.append(Scan(tree, inventory, tuple(plan_cases(tree, inventory))))
+    return scans, problems
+
+
+def _common_root(boundaries: list[Path]) -> Path:
+    return Path(os.path.commonpath(boundaries)) if boundaries else Path.cwd()
+
+
+def collect(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Collected:
+    """The facts of every case below the paths. `progress` is told how many of how many cases are read."""
+    scans, problems = scan(paths)
+    total = sum(len(one.plans) for one in scans)
+    cases: list[Facts] = []
+    for one in scans:
+        for facts in one.cases():
+            cases.append(facts)
+            if progress is not None:
+                progress(len(cases), max(total, len(cases)))
+    return Collected(tuple(cases), tuple(problems))
+
+
+__all__ = ["Collected", "Scan", "collect", "scan"]

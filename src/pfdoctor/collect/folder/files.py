@@ -1,0 +1,135 @@
+"""Reading files: inside one boundary, bounded in size, never failing. What cannot be read comes back as a problem."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pfdoctor.core.model import Json, Unknown
+from pfdoctor.yaml_document import MAX_BYTES
+
+_ENCODINGS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a file could not be read as what it is: a code of the facts schema, a detail, and a line where there is one."""
+
+    code: str
+    detail: str
+    line: int | None = None
+
+    def unknown(self) -> Unknown:
+        return Unknown(self.code, self.detail)
+
+    def fact(self, file: str, role: str) -> dict[str, Json]:
+        """The problem as an element of `documents`."""
+        fact: dict[str, Json] = {"$file": file, "file": file, "role": role, "problem": self.code, "detail": self.detail}
+        fact["$at"] = {"": [self.line or 1]}
+        return fact
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file's text, without a byte order mark; `problem` is set when its consumer could not read it all the same."""
+
+    text: str
+    problem: Problem | None = None
+
+
+@dataclass(slots=True)
+class Tree:
+    """The files that may be read: everything below `boundary`. Paths in facts are relative to `root`, with slashes."""
+
+    root: Path
+    boundary: Path
+    texts: dict[str, Text | Problem] = field(default_factory=dict)
+    _listings: dict[str, list[str] | None] = field(default_factory=dict)
+
+    def name(self, path: Path | str) -> str:
+        """The path as facts and people see it: relative to the root."""
+        relative = os.path.relpath(path, self.root)
+        return "." if relative == "." else relative.replace(os.sep, "/")
+
+    def inside(self, path: Path | str) -> bool:
+        """Whether the path, symbolic links followed, lies inside the boundary."""
+        real = os.path.realpath(path)
+        boundary = os.path.realpath(self.boundary)
+        return real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep)
+
+    def read(self, path: Path | str) -> Text | Problem:
+        """The text of a file, read once."""
+        key = os.path.abspath(path)
+        if key not in self.texts:
+            self.texts[key] = self._read(key)
+        return self.texts[key]
+
+    def _read(self, path: str) -> Text | Problem:
+        if not self.inside(path):
+            return Problem("outside-boundary", f"{self.name(path)} lies outside {self.name(self.boundary)} and was not read")
+        try:
+            size = os.stat(path).st_size
+            if size > MAX_BYTES:
+                return Problem("too-large", f"{size:,} bytes, more than the {MAX_BYTES:,} that are read")
+            with open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except FileNotFoundError:
+            return Problem("missing", f"{self.name(path)} does not exist")
+        except IsADirectoryError:
+            return Problem("missing", f"{self.name(path)} is a folder")
+        except OSError as error:
+            return Problem("unreadable", f"{self.name(path)} cannot be read: {error.strerror or error}")
+        return decode(data)
+
+    def listing(self, folder: Path | str) -> list[str] | None:
+        """The names in a folder, sorted; None when it is none, cannot be listed or lies outside the boundary."""
+        key = os.path.abspath(folder)
+        if key not in self._listings:
+            try:
+                self._listings[key] = sorted(os.listdir(key)) if self.inside(key) else None
+            except OSError:
+                self._listings[key] = None
+        return self._listings[key]
+
+    def exists(self, path: Path | str) -> bool:
+        """Whether a file or folder of exactly this spelling exists, whatever the file system thinks of case."""
+        return self.spelling(path) == os.path.basename(os.path.abspath(path))
+
+    def spelling(self, path: Path | str) -> str | None:
+        """The name under which the path exists: its own, or one that differs only in case; None when there is none."""
+        folder, name = os.path.split(os.path.abspath(path))
+        names = self.listing(folder)
+        if names is None:
+            return name if os.path.exists(path) and self.inside(path) else None
+        if name in names:
+            return name
+        return next((one for one in names if one.lower() == name.lower()), None)
+
+
+def decode(data: bytes) -> Text | Problem:
+    """The text of a file's bytes: UTF-8, or whatever its byte order mark says (which is then a problem of its own)."""
+    for mark, encoding in _ENCODINGS:
+        if data.startswith(mark):
+            try:
+                return Text(data.decode(encoding).removeprefix("\ufeff"), Problem("encoding", f"is written in {encoding.upper()}, not in UTF-8", 1))
+            except UnicodeDecodeError:
+                return Problem("binary", "is no text")
+    if b"\x00" in data:
+        return Problem("binary", "holds zero bytes: it is no text")
+    try:
+        return Text(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        detail = f"byte 0x{data[error.start]:02x} in line {line} is not UTF-8"
+        return Text(data.decode("latin-1"), Problem("encoding", detail, line))
+
+
+def find_boundary(path: Path) -> Path:
+    """The git root around the path, else the path itself (its folder, for a file)."""
+    start = Path(os.path.abspath(path))
+    folder = start if start.is_dir() else start.parent
+    for candidate in (folder, *folder.parents):
+        if (candidate / ".git").exists():
+            return candidate
+    return folder

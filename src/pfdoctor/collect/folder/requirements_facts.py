@@ -1,0 +1,80 @@
+"""The requirements in force for a case: the flow's file, what the Dockerfile installs, and the conda specification."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pfdoctor.collect.folder.environment import EnvironmentFacts
+from pfdoctor.collect.folder.files import Problem, Tree
+from pfdoctor.collect.folder.requirements import read_conda, read_requirements
+from pfdoctor.core.model import Json
+
+_MAX_FILES = 50
+
+
+class RequirementsCollector:
+    """Gathers `requirements` of one case; a file that cannot be read makes the list of entries incomplete."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.files: list[Json] = []
+        self.entries: list[Json] = []
+        self.options: list[Json] = []
+        self.documents: list[dict[str, Json]] = []
+        self._seen: set[str] = set()
+        self._unread: Problem | None = None
+
+    def facts(self) -> Json:
+        entries: Json = self.entries
+        if self._unread is not None:
+            entries = {"$incomplete": {"code": self._unread.code, "detail": self._unread.detail}, "items": entries}
+        return {"files": self.files, "entries": entries, "options": self.options}
+
+    def add_file(self, path: Path, named_by: str, written: str, place: list[int] | None = None, file: str | None = None) -> None:
+        """Reads a requirements file and those it includes. `file` and `place` are where it is named."""
+        key = os.path.normpath(path)
+        if key in self._seen or len(self._seen) >= _MAX_FILES:
+            return
+        self._seen.add(key)
+        text = self._tree.read(path)
+        exists: Json = True
+        if isinstance(text, Problem):
+            exists = False if text.code == "missing" else text.unknown().to_json()
+        fact: dict[str, Json] = {"path": written, "exists": exists, "named_by": named_by}
+        if file is not None:
+            fact |= {"$file": file, "$at": {"": place or [1]}}
+        else:
+            fact |= {"$file": self._tree.name(path), "$at": {"": [1]}}
+        self.files.append(fact)
+        if isinstance(text, Problem):
+            if text.code != "missing":
+                self.documents.append(text.fact(self._tree.name(path), "requirements"))
+            self._unread = self._unread or text
+            return
+        name = self._tree.name(path)
+        parsed = read_requirements(text.text, name, "dockerfile" if named_by == "dockerfile" else "requirements")
+        self.entries += parsed.entries
+        self.options += parsed.options
+        for include in parsed.includes:
+            self.add_file(Path(os.path.normpath(path.parent / include.path)), "requirements", include.path, list(include.place), name)
+
+    def add_environment(self, environment: EnvironmentFacts) -> None:
+        """What the environment's Dockerfile and conda file install."""
+        dockerfile = environment.dockerfile
+        if isinstance(dockerfile, dict) and "$unknown" not in dockerfile and environment.context is not None:
+            for written in dockerfile["installs_requirements"]:
+                path = self._in_context(environment.context, written)
+                if path is not None:
+                    self.add_file(path, "dockerfile", written, None, dockerfile["file"])
+        if environment.conda is not None and environment.conda_file is not None:
+            parsed = read_conda(environment.conda, environment.conda_file)
+            self.entries += parsed.entries
+            self.options += parsed.options
+
+    def _in_context(self, context: Path, written: str) -> Path | None:
+        """The file of the build context that a path inside the image most likely is: the same path, else its name."""
+        for candidate in (context / written.lstrip("/"), context / os.path.basename(written)):
+            if candidate.is_file():
+                return candidate
+        return None

@@ -1,0 +1,62 @@
+"""The last pass over collected facts: places become origins, and every text is redacted.
+
+Collectors write `"$at": {"": [line, column, end column], "key": […]}` beside their values and `"$file"` where a file
+begins (docs/decisions/0002-places-travel-beside-values.md).
+"""
+
+from __future__ import annotations
+
+from pfdoctor.core.facts import join
+from pfdoctor.core.model import Json
+from pfdoctor.core.redact import redact_text, redact_value
+
+_EXCERPT_WIDTH = 300
+
+
+def settle(view: dict[str, Json]) -> tuple[dict[str, Json], dict[str, list[Json]]]:
+    """The view's facts, redacted and without places, and the place of each by concrete path."""
+    origins: dict[str, list[Json]] = {}
+    facts = _settle(view, "", None, None, origins)
+    return facts, origins
+
+
+def _settle(node: Json, path: str, key: str | None, file: str | None, origins: dict[str, list[Json]]) -> Json:
+    if isinstance(node, dict):
+        if "$unknown" in node:
+            return node
+        file = node.get("$file", file)
+        places = node.get("$at")
+        if places is not None and file is not None:
+            for name, place in places.items():
+                if place is not None:
+                    origins[join(path, name) if name else path] = [file, *place]
+        settled = {}
+        for name, value in node.items():
+            if name in ("$at", "$file"):
+                continue
+            transparent = name in ("items", "entries") and "$incomplete" in node
+            settled[name] = _settle(value, path if transparent else join(path, name), name, file, origins)
+        return settled
+    if isinstance(node, list):
+        return [_settle(element, f"{path}[{index}]", key, file, origins) for index, element in enumerate(node)]
+    if isinstance(node, str):
+        return redact_value(node, key)
+    return node
+
+
+def excerpts(origins: dict[str, list[Json]], texts: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The source line of every origin, redacted and cut to a bearable width: `{file: {line: text}}`."""
+    wanted: dict[str, set[int]] = {}
+    for origin in origins.values():
+        if len(origin) > 1 and origin[1] is not None:
+            wanted.setdefault(origin[0], set()).add(origin[1])
+    found: dict[str, dict[str, str]] = {}
+    for file, lines in sorted(wanted.items()):
+        text = texts.get(file)
+        if text is None:
+            continue
+        redacted = redact_text(text).split("\n")
+        found[file] = {
+            str(line): redacted[line - 1].rstrip("\r")[:_EXCERPT_WIDTH] for line in sorted(lines) if line <= len(redacted)
+        }
+    return found

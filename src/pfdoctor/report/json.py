@@ -1,0 +1,178 @@
+"""The report for a program: versioned JSON, described by docs/schema/report.schema.json.
+
+The same input gives the same bytes: no time, no absolute path, everything sorted. One finding, case or problem a line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+
+import pfdoctor
+from pfdoctor.core.model import Finding, Json, Missing, Remedy, Report, Severity, Status, Unknown
+from pfdoctor.report.summary import Gate, Sighting, Summary, summarise
+
+SCHEMA_NAME = "pfdoctor/report/v1"
+
+
+def render(report: Report, gate: Gate) -> str:
+    """The report as JSON text that ends with a newline."""
+    return dump(document(report, gate))
+
+
+def document(report: Report, gate: Gate) -> dict[str, Json]:
+    """The report as plain JSON values."""
+    summary = summarise(report, gate)
+    not_checked = [
+        {"rule": finding.rule, "case": finding.case, "missing": [_missing(one) for one in finding.missing]}
+        for case in report.cases
+        for finding in case.unknown
+    ]
+    cases = [
+        {
+            "name": case.name,
+            "kind": case.kind,
+            "joins": list(case.joins),
+            "outcomes": {str(status): sorted(case.outcomes.get(status, ())) for status in Status},
+        }
+        for case in report.cases
+    ]
+    return {
+        "schema": SCHEMA_NAME,
+        "version": pfdoctor.__version__,
+        "summary": _summary(summary),
+        "findings": _sorted(map(_finding, summary.sightings), "path", "line", "column", "rule", "fingerprint"),
+        "not_checked": _sorted(not_checked, "rule", "case"),
+        "cases": _sorted(cases, "name", "kind"),
+        "problems": _sorted(report.problems, "path", "problem"),
+        "notices": list(report.notices),
+    }
+
+
+def dump(value: dict[str, Json]) -> str:
+    """JSON text with each key of the top level, and each element of its lists, on a line of its own.
+
+    That is readable in a diff, and, unlike `indent=`, done by the C encoder.
+    """
+    parts = []
+    for key, content in value.items():
+        if isinstance(content, list) and content:
+            body = "[\n" + ",\n".join(map(encode, content)) + "\n]"
+        else:
+            body = encode(content)
+        parts.append(f"{encode(key)}: {body}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def encode(value: Json) -> str:
+    """One JSON value on one line; numbers that JSON cannot hold become texts, as do lone surrogates of file names."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_unknown)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, default=_unknown)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _unknown(value: object) -> Json:
+    if isinstance(value, Unknown):
+        return value.to_json()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(element) for key, element in value.items()}
+    return [_finite(element) for element in value] if isinstance(value, list) else value
+
+
+def _sorted(elements: Iterable[dict[str, Json]], *keys: str) -> list[dict[str, Json]]:
+    """Sorted by the keys, null before everything, and by the rest where those are equal."""
+    return sorted(elements, key=lambda one: ([_rank(one[key]) for key in keys], encode(one)))
+
+
+def _rank(value: Json) -> tuple[bool, Json]:
+    return (False, "") if value is None else (True, value)
+
+
+def _summary(summary: Summary) -> dict[str, Json]:
+    by_status = summary.by_status()
+    return {
+        "cases": summary.cases,
+        "rules": summary.rules,
+        "outcomes": {
+            "pass": summary.passed,
+            "fail": summary.failed,
+            "unknown": summary.unknown,
+            "not-applicable": summary.not_applicable,
+        },
+        "findings": len(summary.sightings),
+        "by_severity": {str(severity): number for severity, number in summary.by_severity().items()},
+        "by_status": {str(status): by_status[status] for status in by_status},
+        "worst": _text(summary.worst),
+        "problems": summary.problems,
+        "exit_code": summary.exit_code,
+        "exit_reason": summary.exit_reason,
+    }
+
+
+def _text(severity: Severity | None) -> str | None:
+    return None if severity is None else str(severity)
+
+
+def _finding(sighting: Sighting) -> dict[str, Json]:
+    finding: Finding = sighting.finding
+    origin = finding.origin
+    return {
+        "rule": finding.rule,
+        "title": finding.title,
+        "category": finding.category,
+        "status": str(finding.status),
+        "severity": str(finding.severity),
+        "confidence": str(finding.confidence),
+        "message": finding.message,
+        "case": finding.case,
+        "cases": list(sighting.cases),
+        "subject": finding.subject,
+        "path": origin.file if origin else None,
+        "line": origin.line if origin else None,
+        "column": origin.column if origin else None,
+        "end_column": origin.end_column if origin else None,
+        "evidence": [
+            {
+                "path": one.path,
+                "value": one.value,
+                "file": one.origin.file if one.origin else None,
+                "line": one.origin.line if one.origin else None,
+            }
+            for one in finding.evidence
+        ],
+        "missing": [_missing(one) for one in finding.missing],
+        "remedies": [_remedy(one) for one in finding.remedies],
+        "related": [{"path": one.file, "line": one.line, "column": one.column} for one in finding.related],
+        "fingerprint": finding.fingerprint,
+        "help": finding.help_uri,
+    }
+
+
+def _missing(missing: Missing) -> dict[str, Json]:
+    reason = missing.reason
+    return {
+        "fact": missing.path,
+        "code": reason.code,
+        "detail": reason.detail,
+        "permission": reason.permission,
+        "command": reason.collect_command,
+    }
+
+
+def _remedy(remedy: Remedy) -> dict[str, Json]:
+    return {
+        "title": remedy.title,
+        "level": str(remedy.level),
+        "edits": list(remedy.edits),
+        "steps": remedy.steps,
+        "actions": list(remedy.actions),
+    }

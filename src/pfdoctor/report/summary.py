@@ -1,0 +1,165 @@
+"""What a run came to, in numbers: distinct findings, outcomes of rules, what was not checked, and the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from pfdoctor.core.model import Finding, Missing, Report, Severity, Status, Unknown
+
+# The worst first: a rule that came to several statuses in several cases is counted under the first of them.
+_WORST = (
+    Status.CONFIRMED,
+    Status.LATENT,
+    Status.CONTRADICTED,
+    Status.SUSPECTED,
+    Status.UNKNOWN,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
+
+NAMED_INPUT_PROBLEMS = frozenset({"not-found", "nothing-found"})
+"""Problems of a path that the user named: it does not exist, or holds nothing to examine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What makes a run fail: findings of `fail_on` or worse (None: never), and unknown verdicts if asked."""
+
+    fail_on: Severity | None = Severity.ERROR
+    fail_on_unknown: bool = False
+    exit_zero: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A finding, in its worst status, and the names of all cases that have it."""
+
+    finding: Finding
+    cases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """Rules that one and the same missing fact left undecided, and the number of cases it was missing in."""
+
+    reason: Unknown
+    rules: tuple[str, ...]
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The numbers of a run. `passed`, `failed`, `unknown` and `not_applicable` count rules and add up to `rules`."""
+
+    cases: int
+    rules: int
+    passed: int
+    failed: int
+    unknown: int
+    not_applicable: int
+    sightings: tuple[Sighting, ...]
+    problems: int
+    exit_code: int
+    exit_reason: str
+
+    def by_severity(self) -> dict[Severity, int]:
+        """Findings of each severity, the worst first."""
+        counts = Counter(one.finding.severity for one in self.sightings)
+        return {severity: counts[severity] for severity in reversed(Severity)}
+
+    def by_status(self) -> dict[Status, int]:
+        counts = Counter(one.finding.status for one in self.sightings)
+        return {status: counts[status] for status in _WORST if status.is_finding}
+
+    @property
+    def worst(self) -> Severity | None:
+        """The worst severity among the findings that are proven."""
+        proven = [one.finding.severity for one in self.sightings if one.finding.status.counts]
+        return max(proven, key=lambda severity: severity.rank, default=None)
+
+
+def distinct(report: Report) -> tuple[Sighting, ...]:
+    """Each finding once. Two cases share one if, say, both deploy the same flow; its worst status is kept."""
+    found: dict[str, Sighting] = {}
+    for finding in report.findings:
+        first = found.get(finding.fingerprint)
+        if first is None:
+            found[finding.fingerprint] = Sighting(finding, (finding.case,))
+            continue
+        cases = first.cases if finding.case in first.cases else (*first.cases, finding.case)
+        worse = _WORST.index(finding.status) < _WORST.index(first.finding.status)
+        found[finding.fingerprint] = Sighting(finding if worse else first.finding, cases)
+    return tuple(replace(one, cases=tuple(sorted(one.cases))) for one in found.values())
+
+
+def summarise(report: Report, gate: Gate) -> Summary:
+    """The numbers of the run and what they mean for the exit code."""
+    sightings = distinct(report)
+    outcomes = Counter(_outcomes(report).values())
+    code, reason = _exit(report, sightings, gate)
+    return Summary(
+        cases=len(report.cases),
+        rules=report.rules,
+        passed=outcomes[Status.PASS],
+        failed=sum(outcomes[status] for status in Status if status.is_finding),
+        unknown=outcomes[Status.UNKNOWN],
+        not_applicable=outcomes[Status.NOT_APPLICABLE],
+        sightings=sightings,
+        problems=len(report.problems),
+        exit_code=code,
+        exit_reason=reason,
+    )
+
+
+def _outcomes(report: Report) -> dict[str, Status]:
+    """For each rule the worst that it came to in any case."""
+    worst: dict[str, Status] = {}
+    for status in reversed(_WORST):
+        for case in report.cases:
+            for rule in case.outcomes.get(status, ()):
+                worst[rule] = status
+    return worst
+
+
+def unchecked(report: Report) -> tuple[Unchecked, ...]:
+    """The unknown verdicts by the fact that was missing first, the largest group first."""
+    rules: dict[tuple[str, str, str | None], tuple[Unknown, set[str], set[str]]] = {}
+    for case in report.cases:
+        for finding in case.unknown:
+            reason = first_missing(finding).reason
+            key = (reason.code, reason.detail, reason.collect_command)
+            _, names, cases = rules.setdefault(key, (reason, set(), set()))
+            names.add(finding.rule)
+            cases.add(case.name)
+    groups = [Unchecked(reason, tuple(sorted(names)), len(cases)) for reason, names, cases in rules.values()]
+    return tuple(sorted(groups, key=lambda group: (-len(group.rules), group.reason.detail, group.rules)))
+
+
+def first_missing(finding: Finding) -> Missing:
+    """The fact that an unknown verdict lacked first."""
+    return finding.missing[0] if finding.missing else Missing("", Unknown("not-collected", "not collected"))
+
+
+def _exit(report: Report, sightings: tuple[Sighting, ...], gate: Gate) -> tuple[int, str]:
+    """The exit code by the precedence of docs/exit-codes.md, and why."""
+    unreachable = [one for one in report.problems if one.get("problem") in NAMED_INPUT_PROBLEMS]
+    if not report.cases:
+        return 5, "nothing was examined"
+    if unreachable:
+        return 5, f"{len(unreachable)} of the given paths could not be examined"
+    failing = gate.fail_on is not None and any(
+        one.finding.status.counts and one.finding.severity.rank >= gate.fail_on.rank for one in sightings
+    )
+    incomplete = gate.fail_on_unknown and (any(case.unknown for case in report.cases) or bool(report.problems))
+    if gate.exit_zero and (failing or incomplete):
+        return 0, "--exit-zero"
+    if failing:
+        return 1, f"findings at or above {gate.fail_on}"
+    if incomplete:
+        return 6, "not everything could be checked"
+    return 0, "no findings" if not sightings else _passing(gate)
+
+
+def _passing(gate: Gate) -> str:
+    return "--fail-on never" if gate.fail_on is None else f"no proven finding at or above {gate.fail_on}"
