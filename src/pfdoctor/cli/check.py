@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -156,7 +157,7 @@ class Source:
         from pfdoctor.collect.folder import collect
 
         given = given_paths(self.paths, self.files_from)
-        with Bar(wanted=self.progress) as bar:
+        with closing(Bar(wanted=self.progress)) as bar:
             collected = collect(given, progress=bar)
             return run.report(collected.cases, lambda: collected.problems)
 

@@ -9,12 +9,13 @@ import os
 import platform
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pfdoctor
+from pfdoctor.cli.main import COMMANDS
 
 _LIBRARIES = ("typer", "PyYAML", "packaging", "jinja2", "rich", "jsonschema")
 
@@ -44,17 +45,27 @@ def state_directory() -> Path:
         return Path.cwd()
 
 
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "is not installed"
+
+
+def _command(arguments: Sequence[str]) -> Iterator[str]:
+    """The command and the names of its flags, without any value."""
+    for word in arguments:
+        if word.startswith("--"):
+            yield word.partition("=")[0]
+        elif word in COMMANDS or word.startswith("-"):
+            yield word if word in COMMANDS else word[:2]
+
+
 def _lines(error: BaseException, now: datetime) -> Iterator[str]:
     yield f"pfdoctor {pfdoctor.__version__}, {now:%Y-%m-%d %H:%M:%S} UTC"
     yield f"Python {platform.python_version()} ({sys.implementation.name}) on {platform.platform()}"
-    for name in _LIBRARIES:
-        try:
-            yield f"{name} {version(name)}"
-        except PackageNotFoundError:
-            yield f"{name} is not installed"
-    # flags, not their values
-    flags = [word.partition("=")[0] for word in sys.argv[1:] if word.startswith("-")]
-    yield "command: " + " ".join([next((word for word in sys.argv[1:] if word.isalpha()), ""), *flags])
+    yield ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES)
+    yield "command: " + " ".join(_command(sys.argv[1:]))
     current: BaseException | None = error
     while current is not None:
         yield ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -36,10 +37,10 @@ def facts(
     from pfdoctor.cli.snapshot import to_text
     from pfdoctor.collect.folder import collect
     from pfdoctor.report.style import visible
-    from pfdoctor.report.summary import NAMED_INPUT_PROBLEMS
+    from pfdoctor.report.summary import MISSING
 
     given = given_paths(paths, files_from)
-    with Bar(wanted=not no_progress) as bar:
+    with closing(Bar(wanted=not no_progress)) as bar:
         collected = collect(given, progress=bar)
         cases = tuple(collected.cases)
     problems = tuple(collected.problems)
@@ -48,5 +49,5 @@ def facts(
         say(visible(f"{problem['path']}: {problem['detail']}"))
     if not cases:
         say("error: nothing to examine: no flow, deployment, endpoint, environment or model definition was found")
-    missed = not cases or any(problem["problem"] in NAMED_INPUT_PROBLEMS for problem in problems)
+    missed = not cases or any(problem["problem"] == MISSING for problem in problems)
     return 5 if missed else 0

@@ -116,8 +116,8 @@ def show(
     return 0
 
 
-@app.command()
-def test(
+@app.command("test")
+def run_examples(
     directory: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="A directory of your own rules; by default the shipped ones.")
     ] = None,

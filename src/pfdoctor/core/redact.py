@@ -74,11 +74,11 @@ def redact_value(value: Json, key: str | None = None) -> Json:
 def find_secrets(text: str, file_kind: str) -> list[dict[str, Json]]:
     """The literal secrets of a file, in order: `{line, column, end_column, kind, name, recognised}`, 1-based.
 
-    `file_kind` is the role of the file: in `source` (Python) a value without quotes is an expression, never a literal.
+    `file_kind` is env, yaml, python, dockerfile, json or text: in Python a value without quotes is an expression.
     The end column is exclusive, on the line where the secret begins. `name` is the key or variable beside it, or None;
     `recognised` is false when only that name and the randomness of the value speak for a secret.
     """
-    hits = _without_tokens(text, _detect(text, code=file_kind == "source"))
+    hits = _without_tokens(text, _detect(text, code=file_kind == "python"))
     if not hits:
         return []
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -432,6 +432,7 @@ _TEMPLATE = re.compile(
 )
 _PATH = re.compile(r"(?:[a-z][a-z0-9+.-]*://|[.~]{0,2}/|[A-Za-z]:\\)\S*\Z|\S*\.(?:pem|key|pfx|json|ya?ml|txt|env|py|crt|cer)\Z")
 _GUID_ONLY = re.compile(_GUID + r"\Z")
+_DATE = re.compile(r"20\d{6}\Z")
 _HEX = re.compile(r"[0-9a-fA-F]{32,128}\Z")
 _PLACEHOLDER_WORDS = frozenset(
     "a an the my your our their some this that api app key keys token tokens secret secrets password passwd pwd pass"
@@ -457,6 +458,8 @@ def _is_literal(value: str) -> bool:
     stripped = value.strip().strip("\"'")
     if len(stripped) < 3 or _is_template(stripped) or _PATH.match(stripped) or " " in stripped:
         return False
+    if _HEX.match(stripped):
+        return len(set(stripped)) >= 8
     return not (_is_wordy(stripped) or _PLACEHOLDER_WORDS.issuperset(_letters(stripped)))
 
 
@@ -493,10 +496,10 @@ def _is_random(value: str) -> bool:
 def _is_wordy(value: str) -> bool:
     """Whether the text is words with separators and a few numbers: `text-embedding-ada-002`, `MY_API_KEY_2`."""
     pieces = _WORD.findall(value)
-    if not pieces:
-        return True
-    numbers = sum(piece.isdigit() for piece in pieces)
-    return len(value) / len(pieces) >= 3.5 and numbers <= max(1, len(value) // 12)
+    numbers = [piece for piece in pieces if piece.isdigit()]
+    if any(len(number) > 5 and not _DATE.match(number) for number in numbers):
+        return False
+    return not pieces or (len(value) / len(pieces) >= 3.5 and len(numbers) <= max(1, len(value) // 12))
 
 
 def _kind(name: str, value: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pfdoctor.core.message import placeholders
 from pfdoctor.core.model import Grade, Json
 from pfdoctor.core.rule import Catalogue, Reference, RemedySpec, Rule
 from pfdoctor.report.rule_text import EXPECTATION, condition_lines, facts_read
-from pfdoctor.report.style import EMPTY, Line, Span, Style, line, visible, wrap
+from pfdoctor.report.style import EMPTY, Line, Span, line, severity_style, visible, wrap
 
 GRADES = {
     Grade.RUN: "run: we reproduced it",
@@ -28,10 +28,8 @@ LEVELS = {
 
 def explain(rule: Rule, catalogue: Catalogue, width: int) -> list[Line]:
     """The rule for a person at a terminal."""
-    style: Style = {"error": "error", "warning": "warning", "info": "info"}[str(rule.severity)]  # type: ignore[assignment]  # mypy widens the values to str
-    lines = wrap(
-        [Span(f"{rule.severity}[{rule.id}]", style), Span(f" {visible(rule.title)}", "strong")], width, rest="    "
-    )
+    head = Span(f"{rule.severity}[{rule.id}]", severity_style(rule.severity))
+    lines = wrap([head, Span(f" {visible(rule.title)}", "strong")], width, rest="    ")
     lines += [line(Span(f"{rule.category} · {rule.confidence}", "dim")), EMPTY]
     lines += [*_paragraphs(rule.explanation, width), EMPTY]
     if rule.applies is not None:
@@ -43,17 +41,11 @@ def explain(rule: Rule, catalogue: Catalogue, width: int) -> list[Line]:
         [
             one
             for fact in facts_read(rule)
-            for one in wrap([Span(fact.path, "place"), Span(f"  {fact.description}", "dim")], width, "  ", "      ")
+            for one in wrap([Span(fact.path, "place"), Span(f": {fact.description}", "dim")], width, "  ", "      ")
         ],
     )
     lines += _section(
-        "Symptoms in logs and answers",
-        [
-            one
-            for name in rule.symptoms
-            for text in _symptom(name, catalogue)
-            for one in wrap([Span(visible(text))], width, "  ", "      ")
-        ],
+        "Symptoms in logs and answers", [one for name in rule.symptoms for one in _symptom(name, catalogue, width)]
     )
     lines += _section("Says", wrap([Span(visible(rule.message))], width, "  ", "  "))
     lines += _section("Fix", [one for remedy in rule.remedies for one in _remedy(remedy, width)])
@@ -98,9 +90,11 @@ def _condition(parts: Iterable[tuple[int, str]], width: int) -> list[Line]:
     return lines
 
 
-def _symptom(name: str, catalogue: Catalogue) -> list[str]:
+def _symptom(name: str, catalogue: Catalogue, width: int) -> Iterator[Line]:
     symptom = catalogue.symptoms[name]
-    return [f"{symptom.title} ({name})", *(f"  “{text}”" for text in symptom.contains)]
+    yield from wrap([Span(visible(symptom.title)), Span(f" ({name})", "dim")], width, "  ", "      ")
+    for text in symptom.contains:
+        yield from wrap([Span(f"“{visible(text)}”")], width, "      ", "      ")
 
 
 def _remedy(remedy: RemedySpec, width: int) -> list[Line]:
@@ -177,7 +171,7 @@ def _bullets(parts: Iterable[tuple[int, str]]) -> str:
     return "\n".join(f"{'  ' * depth}- {text}" for depth, text in parts)
 
 
-def _symptom_bullets(rule: Rule, catalogue: Catalogue) -> Iterable[str]:
+def _symptom_bullets(rule: Rule, catalogue: Catalogue) -> Iterator[str]:
     for name in rule.symptoms:
         symptom = catalogue.symptoms[name]
         yield f"- {symptom.title} (`{name}`)"

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
+from pfdoctor.core.model import Severity
+
 Style: TypeAlias = Literal["", "error", "warning", "info", "good", "strong", "dim", "place", "fix"]
 
 
@@ -33,6 +35,17 @@ _RICH: dict[Style, str] = {
 # control characters and the marks that reorder what is displayed: a file name must not drive the reader's terminal
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _WORD = re.compile(r"\S+|\s+")
+
+
+def severity_style(severity: Severity) -> Style:
+    """The style that a severity is written in."""
+    match severity:
+        case Severity.ERROR:
+            return "error"
+        case Severity.WARNING:
+            return "warning"
+        case Severity.INFO:
+            return "info"
 
 
 def line(*parts: Span | str) -> Line:

@@ -18,8 +18,8 @@ _WORST = (
     Status.NOT_APPLICABLE,
 )
 
-NAMED_INPUT_PROBLEMS = frozenset({"not-found", "nothing-found"})
-"""Problems of a path that the user named: it does not exist, or holds nothing to examine."""
+MISSING, NOT_OURS = "missing", "not-ours"
+"""Problems of a path that the user named: it does not exist; it is a file of something else, which is no gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +143,16 @@ def first_missing(finding: Finding) -> Missing:
 
 def _exit(report: Report, sightings: tuple[Sighting, ...], gate: Gate) -> tuple[int, str]:
     """The exit code by the precedence of docs/exit-codes.md, and why."""
-    unreachable = [one for one in report.problems if one.get("problem") in NAMED_INPUT_PROBLEMS]
+    missing = sum(1 for one in report.problems if one["problem"] == MISSING)
     if not report.cases:
         return 5, "nothing was examined"
-    if unreachable:
-        return 5, f"{len(unreachable)} of the given paths could not be examined"
+    if missing:
+        return 5, f"{missing:,} of the given paths {'does' if missing == 1 else 'do'} not exist"
     failing = gate.fail_on is not None and any(
         one.finding.status.counts and one.finding.severity.rank >= gate.fail_on.rank for one in sightings
     )
-    incomplete = gate.fail_on_unknown and (any(case.unknown for case in report.cases) or bool(report.problems))
+    gaps = any(case.unknown for case in report.cases) or any(one["problem"] != NOT_OURS for one in report.problems)
+    incomplete = gate.fail_on_unknown and gaps
     if gate.exit_zero and (failing or incomplete):
         return 0, "--exit-zero"
     if failing:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pfdoctor.core.message import show
-from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Remedy, Report, Severity, Status
-from pfdoctor.report.style import EMPTY, Line, Span, Style, cells, count, fit, line, visible, wrap
+from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Remedy, Report, Status
+from pfdoctor.report.style import EMPTY, Line, Span, Style, cells, count, fit, line, severity_style, visible, wrap
 from pfdoctor.report.summary import Gate, Sighting, Summary, Unchecked, first_missing, summarise, unchecked
 
 _EVIDENCE_SHOWN = 6
@@ -22,7 +22,7 @@ _LABEL = 10
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a text report is laid out. `width` is in terminal columns; `statistics` counts findings instead of showing."""
+    """How a text report is laid out: `width` in terminal columns; `statistics` counts findings and shows none."""
 
     width: int = 80
     verbose: bool = False
@@ -74,7 +74,7 @@ def _statistics(summary: Summary) -> list[Line]:
     lines = [
         line(
             f"{len(found):6,}  ",
-            Span(f"{found[0].severity!s:8}", _style(found[0].severity)),
+            Span(f"{found[0].severity!s:8}", severity_style(found[0].severity)),
             f"{rule}  {found[0].title}",
         )
         for (_, rule), found in rows
@@ -123,19 +123,9 @@ def finding_lines(sighting: Sighting, excerpts: dict[str, dict[str, str]], layou
     return lines
 
 
-def _style(severity: Severity) -> Style:
-    match severity:
-        case Severity.ERROR:
-            return "error"
-        case Severity.WARNING:
-            return "warning"
-        case Severity.INFO:
-            return "info"
-
-
 def _header(finding: Finding, width: int) -> list[Line]:
     """`error[rule] message   latent · certain`, the status at the right edge or, where it does not fit, below."""
-    head = Span(f"{finding.severity}[{finding.rule}]", _style(finding.severity))
+    head = Span(f"{finding.severity}[{finding.rule}]", severity_style(finding.severity))
     lines = wrap([head, Span(" " + visible(finding.message), "strong")], width, rest="    ")
     status = Span(f"{finding.status} · {finding.confidence}", "dim")
     free = width - sum(cells(span.text) for span in lines[-1]) - cells(status.text)
@@ -153,7 +143,7 @@ def _place(finding: Finding, excerpts: dict[str, dict[str, str]], width: int) ->
     lines = [line(Span("  --> ", "dim"), Span(visible(str(origin)), "place"))]
     source = excerpts.get(origin.file, {}).get(str(origin.line))
     if source is not None and source.strip():
-        lines += _excerpt(source, origin, _style(finding.severity), width)
+        lines += _excerpt(source, origin, severity_style(finding.severity), width)
     return lines
 
 
@@ -243,8 +233,8 @@ def _details(case: CaseResult, layout: Layout) -> list[Line]:
 
 def join_text(join: dict[str, Json]) -> str:
     """Which definitions were taken to belong together, and why."""
-    text = f"{join.get('from', '?')} → {join.get('to', '?')}"
-    return f"{text}: {join['why']}" if join.get("why") else text
+    text = f"{join.get('what', 'file')} {join.get('to', '?')}"
+    return f"{text}: {join['how']}" if join.get("how") else text
 
 
 def _not_checked(groups: tuple[Unchecked, ...], summary: Summary, layout: Layout) -> list[Line]:

@@ -421,6 +421,8 @@ class CaseReader:
             collector.add_file(folder / named, "flow", named, place, gathered.flow["file"])
         elif block["requirements_file"] is not None:
             collector.add_file(folder / block["requirements_file"], "folder", block["requirements_file"])
+        elif self._tree.exists(folder / "pyproject.toml"):
+            collector.add_pyproject(folder / "pyproject.toml")
 
     def _beside_flow(self, connection: dict[str, Json]) -> bool:
         return any(

@@ -139,7 +139,8 @@ def _inside_flow(folder: Path, inventory: Inventory) -> bool:
 
 def _file(tree: Tree, path: Path, inventory: Inventory) -> None:
     if path.name in FLOW_FILES:
-        inventory.flows.append((path.parent, path))
+        several = sum(name in FLOW_FILES for name in tree.listing(path.parent) or ()) > 1
+        inventory.flows.append((path.parent, path if several else None))
     elif path.suffix == ".prompty":
         inventory.flows.append((path.parent, path))
     elif path.suffix in (*_YAML, ".json"):

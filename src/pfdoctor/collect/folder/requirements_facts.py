@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pfdoctor.collect.folder.environment import EnvironmentFacts
 from pfdoctor.collect.folder.files import Problem, Tree
-from pfdoctor.collect.folder.requirements import read_conda, read_requirements
+from pfdoctor.collect.folder.requirements import RequirementsFile, read_conda, read_pyproject, read_requirements
 from pfdoctor.core.model import Json
 
 _MAX_FILES = 50
@@ -54,8 +54,7 @@ class RequirementsCollector:
             return
         name = self._tree.name(path)
         parsed = read_requirements(text.text, name, "dockerfile" if named_by == "dockerfile" else "requirements")
-        self.entries += parsed.entries
-        self.options += parsed.options
+        self._take(parsed)
         for include in parsed.includes:
             self.add_file(Path(os.path.normpath(path.parent / include.path)), "requirements", include.path, list(include.place), name)
 
@@ -68,9 +67,23 @@ class RequirementsCollector:
                 if path is not None:
                     self.add_file(path, "dockerfile", written, None, dockerfile["file"])
         if environment.conda is not None and environment.conda_file is not None:
-            parsed = read_conda(environment.conda, environment.conda_file)
-            self.entries += parsed.entries
-            self.options += parsed.options
+            self._take(read_conda(environment.conda, environment.conda_file))
+
+    def add_pyproject(self, path: Path) -> None:
+        """The dependencies that a pyproject.toml in the flow's folder declares."""
+        text = self._tree.read(path)
+        if isinstance(text, Problem):
+            self._unread = self._unread or text
+            return
+        name = self._tree.name(path)
+        self.files.append({"path": path.name, "exists": True, "named_by": "pyproject", "$file": name, "$at": {"": [1]}})
+        self._take(read_pyproject(text.text, name))
+
+    def _take(self, parsed: RequirementsFile) -> None:
+        self.entries += parsed.entries
+        self.options += parsed.options
+        if parsed.unread is not None:
+            self._unread = self._unread or Problem(parsed.unread.code, parsed.unread.detail)
 
     def _in_context(self, context: Path, written: str) -> Path | None:
         """The file of the build context that a path inside the image most likely is: the same path, else its name."""
