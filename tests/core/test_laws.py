@@ -166,7 +166,9 @@ def _keep(view: dict[str, Json], path: str, kept: dict[str, Json]) -> None:
         while len(holder["items"]) <= int(index):
             holder["items"].append({})
         key = rest.removeprefix(".")
-        if key in source[int(index)]:
+        if not key:
+            holder["items"][int(index)] = source[int(index)]
+        elif key in source[int(index)]:
             holder["items"][int(index)][key] = source[int(index)][key]
         return
     head, _, rest = path.partition(".")

@@ -249,15 +249,23 @@ def _quantify(condition: Quantified, scope: Scope) -> Verdict:
     decisive = not condition.universal
     missing: tuple[Missing, ...] = ()
     for key, element in elements:
-        verdict = evaluate(condition.where, scope.bind(join(found.path, key), element))
+        inner = scope.bind(join(found.path, key), element)
+        verdict = evaluate(condition.where, inner)
         if verdict.truth is decisive:
-            return Verdict(decisive, verdict.evidence)
+            return Verdict(decisive, verdict.evidence + _existence(verdict, inner))
         missing += verdict.missing
     if incomplete is not None:
         missing += (Missing(found.path, incomplete),)
     if missing:
         return Verdict(None, (), missing)
     return Verdict(not decisive, (scope.evidence(found),))
+
+
+def _existence(verdict: Verdict, inner: Scope) -> tuple[Evidence, ...]:
+    """That the witness is there at all is evidence too, where nothing inside it was looked at."""
+    if inner.item is None or any(one.path.startswith(inner.item.path) for one in verdict.evidence):
+        return ()
+    return (inner.evidence(inner.item),)
 
 
 def _evaluate_leaf(leaf: Leaf, scope: Scope) -> Verdict:

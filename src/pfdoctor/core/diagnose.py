@@ -36,8 +36,12 @@ _STATUS = {
 
 
 def diagnose(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = None) -> CaseResult:
-    """Every rule on the facts of one case, in both views that the facts hold."""
-    facts = derive(facts)
+    """Every rule on the facts of one case, with what follows from them, in both views that the facts hold."""
+    return judge(derive(facts), catalogue, rules)
+
+
+def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = None) -> CaseResult:
+    """Every rule on exactly these facts: nothing is derived. Examples of rules state derived facts themselves."""
     findings: list[Finding] = []
     unknown: list[Finding] = []
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pfdoctor.core.action import simulate
 from pfdoctor.core.condition import Scope, evaluate
-from pfdoctor.core.diagnose import diagnose
+from pfdoctor.core.diagnose import judge
 from pfdoctor.core.facts import Facts, join, members
 from pfdoctor.core.model import CaseResult, Json, Status, Unknown
 from pfdoctor.core.rule import Catalogue, Rule
@@ -59,7 +59,7 @@ def facts_of(example: dict[str, Json]) -> Facts:
 
 def outcome(rule: Rule, facts: Facts, catalogue: Catalogue) -> tuple[Status, CaseResult]:
     """What the rule alone comes to."""
-    result = diagnose(facts, catalogue, [rule])
+    result = judge(facts, catalogue, [rule])
     status = next(status for status, ids in result.outcomes.items() if ids)
     return status, result
 

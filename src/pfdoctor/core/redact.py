@@ -191,8 +191,9 @@ def _no_words(secret: str) -> bool:
     return _varied(secret) and not _is_wordy(secret)
 
 
-def _any(secret: str) -> bool:
-    return not _is_template(secret)
+def _holds_key(block: str) -> bool:
+    """Not just the line that begins a private key, quoted in a message."""
+    return _compiled(r"[A-Za-z0-9+/]{20}").search(block) is not None
 
 
 def _random(secret: str) -> bool:
@@ -239,7 +240,7 @@ _FORMS = (
     _Form("Databricks token", ("dapi",), _BEFORE + r"dapi[0-9a-f]{32}(?:-\d)?" + _AFTER, _varied),
     _Form("API key", ("gsk_", "tvly-", "pcsk_", "lsv2_", "pplx-", "xai-"), _BEFORE + r"(?:gsk_|tvly-(?:dev-|prod-)?|pcsk_|lsv2_(?:pt|sk)_|pplx-|xai-)[A-Za-z0-9_]{20,}", _no_words),
     _Form("Entra ID client secret", ("Q~",), r"(?<![A-Za-z0-9_.~-])[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{30,36}", _varied),
-    _Form("private key", ("PRIVATE KEY",), r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:(?:(?!-----)[\s\S])*-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|(?:[A-Za-z0-9+/=\s\"',:-]|\\[rn])*)", _any),
+    _Form("private key", ("PRIVATE KEY",), r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:(?:(?!-----)[\s\S])*-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|(?:[A-Za-z0-9+/=\s\"',:-]|\\[rn])*)", _holds_key),
     _Form("password in a URL", ("://",), r"://[^\s/:@'\"<>]{0,200}:(?P<secret>[^\s/@'\"<>]{1,500})@(?=[A-Za-z0-9\[])", _password),
     _Form("token in a URL", ("://",), r"://(?P<secret>[A-Za-z0-9_~.-]{20,200})@(?=[A-Za-z0-9\[])", _random),
     _Form("bearer token", ("earer ",), r"[Bb]earer (?P<secret>[A-Za-z0-9_.~+/=-]{16,})", lambda token: _is_random(token)),
@@ -428,7 +429,8 @@ def _words(name: str) -> list[str]:
 
 _TEMPLATE = re.compile(
     r"<[^<>]*>|\$\{|\$\(|\{\{|\{%|%\(|^\{.*\}$|\{[A-Za-z_][\w.]*\}|^\$[A-Za-z_]\w*$|^%[A-Za-z_]\w*%$|^__\w+__$|^@Microsoft\.KeyVault"
-    r"|^\[redacted|^\*+$|\*{4,}|^\.{3,}|\.{3}$|…|^#\{|x{6,}|X{6,}|^env(?:iron)?[.:\[]",
+    r"|^\[redacted|^\*+$|\*{4,}|^\.{3,}|\.{3}$|…|^#\{|x{6,}|X{6,}|^env(?:iron)?[.:\[]"
+    r"|^Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",  # the published key of the storage emulator
 )
 _PATH = re.compile(r"(?:[a-z][a-z0-9+.-]*://|[.~]{0,2}/|[A-Za-z]:\\)\S*\Z|\S*\.(?:pem|key|pfx|json|ya?ml|txt|env|py|crt|cer)\Z")
 _GUID_ONLY = re.compile(_GUID + r"\Z")

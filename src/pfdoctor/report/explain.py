@@ -116,11 +116,25 @@ def _source(reference: Reference, width: int) -> list[Line]:
 
 def action_texts(remedy: RemedySpec) -> list[str]:
     """The actions of a remedy as the rule states them, one line each."""
-    texts = []
-    for action in remedy.raw_actions:
-        ((kind, body),) = action.items()
-        texts.append(f"{kind.replace('_', ' ')} " + ", ".join(f"{key} {_yaml(value)}" for key, value in body.items()))
-    return texts
+    return [_action(kind, body) for action in remedy.raw_actions for kind, body in action.items()]
+
+
+def _action(kind: str, body: dict[str, Json]) -> str:
+    match kind:
+        case "set":
+            return f"set {body['fact']} to {_yaml(body['value'])}"
+        case "remove":
+            return f"remove {body['fact']}"
+        case "rename":
+            return f"rename the key of {body['fact']} to {body['to']}"
+        case "requirement":
+            return f"requirements: {body['line'] or 'remove ' + str(body['name'])}"
+        case "create_file":
+            return f"create {body['path']} holding: {_yaml(body['content'])}"
+        case "move_file":
+            return f"move {body['source']} to {body['to']}"
+        case _:
+            return f"assign the role {body['role']} at {body['scope']}"
 
 
 def _yaml(value: Json) -> str:
@@ -193,12 +207,12 @@ def _code_placeholders(text: str) -> str:
 
 def _remedy_item(remedy: RemedySpec) -> str:
     lines = [f"- **{remedy.title}** ({LEVELS[str(remedy.level)]})"]
-    if remedy.only_if is not None:
-        lines.append("  Offered only when:")
-        lines += [f"  {'  ' * depth}- {text}" for depth, text in condition_lines(remedy.only_if)]
     lines += [f"  - {_code(text)}" for text in action_texts(remedy)]
     if remedy.steps:
-        lines += ["", *(f"  {step}" for step in remedy.steps.strip().splitlines()), ""]
+        lines += ["", *(f"  {step}" for step in remedy.steps.strip().splitlines())]
+    if remedy.only_if is not None:
+        lines += ["", "  Offered only when:", ""]
+        lines += [f"  {'  ' * depth}- {text}" for depth, text in condition_lines(remedy.only_if)]
     return "\n".join(lines).rstrip()
 
 

@@ -34,7 +34,8 @@ _RICH: dict[Style, str] = {
 
 # control characters and the marks that reorder what is displayed: a file name must not drive the reader's terminal
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_WORD = re.compile(r"\S+|\s+")
+_WORD = re.compile("[^ ]+| +")
+_UNBROKEN = "\u00a0"
 
 
 def severity_style(severity: Severity) -> Style:
@@ -91,30 +92,40 @@ def wrap(spans: Iterable[Span], width: int, first: str = "", rest: str = "") -> 
     """
     lines: list[Line] = []
     current: list[Span] = [Span(first)] if first else []
-    used, blank = cells(first), Span("")
-    started = False
-    for word, is_blank in _words(spans):
-        if is_blank:
-            blank = Span(" ", word.style)
-            continue
-        size = cells(word.text)
-        gap = len(blank.text) if started else 0
-        if started and gap and used + gap + size > width:
+    used, started = cells(first), False
+    for blank, word in _words(spans):
+        size = sum(cells(span.text) for span in word)
+        if started and used + 1 + size > width:
             lines.append(tuple(current))
-            current, used, gap = [Span(rest)] if rest else [], cells(rest), 0
-        if gap:
+            current, used = [Span(rest)] if rest else [], cells(rest)
+        elif started:
             current.append(blank)
-        current.append(word)
-        used += gap + size
-        blank, started = Span(""), True
+            used += 1
+        current += word
+        used += size
+        started = True
     lines.append(tuple(current))
     return lines
 
 
-def _words(spans: Iterable[Span]) -> Iterator[tuple[Span, bool]]:
+def _words(spans: Iterable[Span]) -> Iterator[tuple[Span, list[Span]]]:
+    """Each word, which may change its style half-way, with the blank before it."""
+    blank, word = Span(" "), list[Span]()
     for span in spans:
         for match in _WORD.finditer(span.text):
-            yield Span(match[0], span.style), match[0].isspace()
+            if match[0][0] != " ":
+                word.append(Span(match[0].replace(_UNBROKEN, " "), span.style))
+            else:
+                if word:
+                    yield blank, word
+                blank, word = Span(" ", span.style), []
+    if word:
+        yield blank, word
+
+
+def unbroken(text: str) -> str:
+    """The text, to be kept on one line by `wrap`."""
+    return text.replace(" ", _UNBROKEN)
 
 
 def plain(lines: Iterable[Line]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pfdoctor.core.model import Finding, Missing, Report, Severity, Status, Unknown
 
@@ -81,16 +81,18 @@ class Summary:
 
 def distinct(report: Report) -> tuple[Sighting, ...]:
     """Each finding once. Two cases share one if, say, both deploy the same flow; its worst status is kept."""
-    found: dict[str, Sighting] = {}
+    by_identity: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        first = found.get(finding.fingerprint)
-        if first is None:
-            found[finding.fingerprint] = Sighting(finding, (finding.case,))
-            continue
-        cases = first.cases if finding.case in first.cases else (*first.cases, finding.case)
-        worse = _WORST.index(finding.status) < _WORST.index(first.finding.status)
-        found[finding.fingerprint] = Sighting(finding if worse else first.finding, cases)
-    return tuple(replace(one, cases=tuple(sorted(one.cases))) for one in found.values())
+        by_identity.setdefault(finding.fingerprint, []).append(finding)
+    return tuple(
+        Sighting(min(ones, key=_worst_first), tuple(sorted({one.case for one in ones})))
+        for ones in by_identity.values()
+    )
+
+
+def _worst_first(finding: Finding) -> tuple[int, str]:
+    # the name: which case shows it must not depend on the order of the cases
+    return (_WORST.index(finding.status), finding.case)
 
 
 def summarise(report: Report, gate: Gate) -> Summary:

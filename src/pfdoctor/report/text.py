@@ -10,7 +10,20 @@ from dataclasses import dataclass
 
 from pfdoctor.core.message import show
 from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Remedy, Report, Status
-from pfdoctor.report.style import EMPTY, Line, Span, Style, cells, count, fit, line, severity_style, visible, wrap
+from pfdoctor.report.style import (
+    EMPTY,
+    Line,
+    Span,
+    Style,
+    cells,
+    count,
+    fit,
+    line,
+    severity_style,
+    unbroken,
+    visible,
+    wrap,
+)
 from pfdoctor.report.summary import Gate, Sighting, Summary, Unchecked, first_missing, summarise, unchecked
 
 _EVIDENCE_SHOWN = 6
@@ -171,7 +184,8 @@ def _excerpt(source: str, origin: Origin, style: Style, width: int) -> list[Line
 def _evidence(evidence: Evidence) -> list[Span]:
     spans = [Span(f"{_fact(evidence.path)} = {visible(_value(evidence.value))}")]
     if evidence.origin is not None:
-        spans.append(Span(f"  ({visible(str(evidence.origin))})", "dim"))
+        place = Origin(evidence.origin.file, evidence.origin.line)
+        spans.append(Span(f"  ({visible(str(place))})", "dim"))
     return spans
 
 
@@ -257,12 +271,18 @@ def _not_checked(groups: tuple[Unchecked, ...], summary: Summary, layout: Layout
 def _footer(summary: Summary, layout: Layout) -> list[Line]:
     """`104 rules: 61 pass, 2 findings (1 error, 1 warning), 17 unknown, 24 not applicable · exit 1 (…)`."""
     good: Style = "good" if summary.exit_code == 0 else "error"
-    spans = [Span(f"{count(summary.cases, 'case')}, ")] if summary.cases != 1 else []
-    spans += [Span(f"{count(summary.rules, 'rule')}: {summary.passed:,} pass, {_found(summary)}, ")]
-    spans += [Span(f"{summary.unknown:,} unknown, {summary.not_applicable:,} not applicable")]
+    parts = [
+        f"{count(summary.rules, 'rule')}: {summary.passed:,} pass",
+        _found(summary),
+        f"{summary.unknown:,} unknown",
+        f"{summary.not_applicable:,} not applicable",
+    ]
+    if summary.cases != 1:
+        parts.insert(0, count(summary.cases, "case"))
     if summary.problems:
-        spans.append(Span(f", {count(summary.problems, 'input')} not examined"))
-    spans += [Span(" · "), Span(f"exit {summary.exit_code}", good), Span(f" ({summary.exit_reason})")]
+        parts.append(f"{count(summary.problems, 'input')} not examined")
+    spans = [Span(", ".join(map(unbroken, parts)) + " "), Span(unbroken("· "))]
+    spans += [Span(unbroken(f"exit {summary.exit_code}"), good), Span(unbroken(f" ({summary.exit_reason})"))]
     return wrap(spans, layout.width)
 
 

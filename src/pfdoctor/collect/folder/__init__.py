@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pfdoctor.collect.folder.cases import CasePlan, CaseReader, plan_cases
+from pfdoctor.collect.folder.cases import CasePlan, CaseReader, Joiner, plan_cases
 from pfdoctor.collect.folder.discover import Inventory, discover
 from pfdoctor.collect.folder.files import Tree, find_boundary
 from pfdoctor.core.facts import Facts
@@ -20,14 +20,22 @@ class Scan:
 
     tree: Tree
     inventory: Inventory
+    joiner: Joiner
     plans: tuple[CasePlan, ...]
+
+    def case(self, index: int) -> Facts:
+        """The facts of one planned case."""
+        return CaseReader(self.tree, self.inventory, self.joiner).read(self.plans[index])
+
+    def leftovers(self) -> Iterator[Facts]:
+        """The facts of the files that belong to no planned case."""
+        return CaseReader(self.tree, self.inventory, self.joiner).leftovers()
 
     def cases(self) -> Iterator[Facts]:
         """The facts of every planned case, then of the files that belong to none."""
-        reader = CaseReader(self.tree, self.inventory)
-        for plan in self.plans:
-            yield reader.read(plan)
-        yield from reader.leftovers()
+        for index in range(len(self.plans)):
+            yield self.case(index)
+        yield from self.leftovers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,8 @@ def scan(paths: Sequence[Path]) -> tuple[list[Scan], list[dict[str, Json]]]:
             discover(tree, member, inventory)
         inventory.flows = list(dict.fromkeys(inventory.flows))
         problems += inventory.problems
-        scans.append(Scan(tree, inventory, tuple(plan_cases(tree, inventory))))
+        joiner = Joiner(tree, inventory)
+        scans.append(Scan(tree, inventory, joiner, tuple(plan_cases(inventory, joiner))))
     return scans, problems
 
 

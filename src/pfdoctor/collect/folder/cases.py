@@ -44,9 +44,8 @@ class CasePlan:
     flow: tuple[Path, Path | None] | None = None
 
 
-def plan_cases(tree: Tree, inventory: Inventory) -> list[CasePlan]:
+def plan_cases(inventory: Inventory, joiner: Joiner) -> list[CasePlan]:
     """Every case of the inventory: deployments first claim flows and definitions, the rest stand alone."""
-    joiner = Joiner(tree, inventory)
     plans: list[CasePlan] = []
     claimed_flows: set[str] = set()
     claimed: set[int] = set()
@@ -82,8 +81,15 @@ class Joiner:
 
     def __init__(self, tree: Tree, inventory: Inventory) -> None:
         self._tree = tree
-        self._inventory = inventory
         self._known: dict[int, Joined] = {}
+        self._by_name: dict[tuple[str, str | None], list[Definition]] = {}
+        self._endpoints_in: dict[Path, list[Definition]] = {}
+        self._models_at: dict[str, list[Definition]] | None = None
+        self._models = inventory.of("model")
+        for one in inventory.definitions:
+            self._by_name.setdefault((one.kind, _last(one.section.text("name"))), []).append(one)
+        for one in inventory.of("endpoint"):
+            self._endpoints_in.setdefault(one.path.parent, []).append(one)
 
     def join(self, deployment: Definition) -> Joined:
         """Everything joined to the deployment; remembered."""
@@ -107,13 +113,12 @@ class Joiner:
         return Joined(endpoint, environment, model, flow, tuple(joins))
 
     def _endpoint(self, deployment: Definition, name: str | None, note: Note) -> Definition | None:
-        candidates = self._inventory.of("endpoint")
         if name is not None:
-            found = _nearest(deployment.path, [one for one in candidates if _last(one.section.text("name")) == name])
+            found = _nearest(deployment.path, self._by_name.get(("endpoint", name), []))
             if found is not None:
                 note("endpoint", found.path, f"endpoint_name {name} is its name")
             return found
-        beside = [one for one in candidates if one.path.parent == deployment.path.parent]
+        beside = self._endpoints_in.get(deployment.path.parent, [])
         if len(beside) == 1:
             note("endpoint", beside[0].path, "the only endpoint definition beside it, and no endpoint_name is given")
             return beside[0]
@@ -123,7 +128,7 @@ class Joiner:
         if named["kind"] != "registered":
             return None
         name, version = named["name"], named["version"]
-        candidates = [one for one in self._inventory.of(kind) if one.section.text("name") == name]
+        candidates = self._by_name.get((kind, name), [])
         exact = [one for one in candidates if version is not None and one.section.text("version") == version]
         found = _nearest(deployment.path, exact or [one for one in candidates if version is None or one.section.text("version") is None])
         if found is not None:
@@ -163,12 +168,13 @@ class Joiner:
 
     def models_of(self, folder: Path) -> list[Definition]:
         """Model definitions whose path is the flow's folder."""
-        found = []
-        for one in self._inventory.of("model"):
-            target = model_facts(self._tree, None, one)[1]
-            if target is not None and os.path.normpath(target) == os.path.normpath(folder):
-                found.append(one)
-        return found
+        if self._models_at is None:
+            self._models_at = {}
+            for one in self._models:
+                target = model_facts(self._tree, None, one)[1]
+                if target is not None:
+                    self._models_at.setdefault(os.path.normpath(target), []).append(one)
+        return self._models_at.get(os.path.normpath(folder), [])
 
 
 def _last(name: str | None) -> str | None:
@@ -234,10 +240,10 @@ def _referred(tree: Tree, folder: Path, text: str) -> tuple[Path, Section] | Non
 class CaseReader:
     """Reads the files of planned cases into facts."""
 
-    def __init__(self, tree: Tree, inventory: Inventory) -> None:
+    def __init__(self, tree: Tree, inventory: Inventory, joiner: Joiner) -> None:
         self._tree = tree
         self._inventory = inventory
-        self._joiner = Joiner(tree, inventory)
+        self._joiner = joiner
 
     def read(self, plan: CasePlan) -> Facts:
         """The facts of one case."""

@@ -49,6 +49,7 @@ class Inventory:
     """Everything that was found. `documents` are files that look like ours and could not be read, by file name."""
 
     flows: list[tuple[Path, Path | None]] = field(default_factory=list)
+    flow_folders: set[Path] = field(default_factory=set)
     definitions: list[Definition] = field(default_factory=list)
     connections: list[dict[str, Json]] = field(default_factory=list)
     roles: list[dict[str, Json]] = field(default_factory=list)
@@ -120,6 +121,7 @@ def _problem(tree: Tree, path: str, code: str, detail: str) -> dict[str, Json]:
 def _folder(tree: Tree, folder: Path, names: list[str], inventory: Inventory) -> None:
     if any(name in names for name in FLOW_FILES):
         inventory.flows.append((folder, None))
+        inventory.flow_folders.add(folder)
     else:
         for name in names:
             if name.endswith(".prompty") and not _inside_flow(folder, inventory):
@@ -133,8 +135,7 @@ def _folder(tree: Tree, folder: Path, names: list[str], inventory: Inventory) ->
 
 def _inside_flow(folder: Path, inventory: Inventory) -> bool:
     """Whether a flow folder lies above: a .prompty there is a part of that flow."""
-    known = {one for one, _ in inventory.flows}
-    return any(parent in known for parent in folder.parents)
+    return any(parent in inventory.flow_folders for parent in folder.parents)
 
 
 def _file(tree: Tree, path: Path, inventory: Inventory) -> None:

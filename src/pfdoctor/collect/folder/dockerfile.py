@@ -323,6 +323,7 @@ _ELSEWHERE = re.compile(
     r"|\bpython[0-9.]*\s+-m\s+(?:venv|virtualenv)\b|\bvirtualenv\s|\buv\s+venv\b"
     r"|\b(?:source|\.)\s+(?:\S*/)?activate\b"
 )
+_REDIRECTION = re.compile(r"[0-9&]*[<>].*")
 _TARGET = re.compile(r"\s(?:--target|--prefix|--root|--user|-t)\b")
 _PROMPTFLOW = re.compile(r"promptflow(?:[-_.](?:core|devkit|tracing|azure|tools))?(?![A-Za-z0-9_.-])", re.IGNORECASE)
 
@@ -347,7 +348,9 @@ def _pip_arguments(command: str, action: str) -> list[str] | None:
     for index, word in enumerate(words):
         is_pip = _PIP.fullmatch(word) is not None
         if is_pip and action in words[index + 1 : index + 6]:
-            return words[words.index(action, index) + 1 :]
+            arguments = words[words.index(action, index) + 1 :]
+            redirected = (at for at, argument in enumerate(arguments) if _REDIRECTION.fullmatch(argument))
+            return arguments[: next(redirected, None)]
     return None
 
 

@@ -56,7 +56,7 @@ def _module_file(tree: Tree, folder: Path, module: str) -> str | None:
 def _attribute(sources: Json, file: str, attribute: str) -> dict[str, Json]:
     items = sources["items"] if isinstance(sources, dict) else sources
     source = next((one for one in items if one["file"] == file), None)
-    if source is None or source["syntax_error"] is not None:
+    if source is None or not isinstance(source["functions"], list):
         unknown = {"$unknown": {"code": "unreadable", "detail": f"{file} could not be parsed"}}
         return {"attribute_exists": unknown, "target": unknown}
     target = next((one for one in source["functions"] if one["name"] == attribute), None)

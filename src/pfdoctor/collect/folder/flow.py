@@ -525,7 +525,7 @@ def local_modules(tree: Tree, folder: Path) -> set[str]:
 
 
 def _imported_files(tree: Tree, folder: Path, source: dict[str, Json]) -> Iterator[str]:
-    for one in source["imports"]:
+    for one in source["imports"] if isinstance(source["imports"], list) else ():
         if one["resolves"] != "flow":
             continue
         base = one["module"].lstrip(".").replace(".", "/")

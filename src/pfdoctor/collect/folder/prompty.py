@@ -12,7 +12,9 @@ from pfdoctor.collect.folder.template import read_template
 from pfdoctor.core.model import Json
 from pfdoctor.yaml_document import Dialect, YamlDocument, YamlError, read
 
-_FRONT_MATTER = re.compile(r"\A\s*---\s*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+# three or more dashes, wherever they stand, up to the last such line: as promptflow-core 1.18.5 divides the file
+# (promptflow/core/_flow.py); a line of dashes in the template is therefore taken for its end, and was seen to crash
+_FRONT_MATTER = re.compile(r"-{3,}\n(.*)-{3,}\n", re.DOTALL)
 
 _EMPTY: dict[str, Json] = {
     "type": None,
@@ -41,37 +43,36 @@ _EMPTY: dict[str, Json] = {
 def read_prompty(tree: Tree, file: Path, gathered: Gathered) -> None:
     """Adds the facts of a .prompty flow to `gathered`."""
     flow = gathered.flow
+
+    def fail(problem: Problem) -> None:
+        gathered.documents.append(problem.fact(tree.name(file), "prompty"))
+        flow["prompty"] = problem.unknown().to_json()
+
     flow |= {**_EMPTY, "kind": "prompty", "is_chat": None, "prompty": None}
     text = tree.read(file)
     if isinstance(text, Problem):
-        gathered.documents.append(text.fact(tree.name(file), "prompty"))
-        flow["prompty"] = text.unknown().to_json()
-        return
-    match = _FRONT_MATTER.match(text.text)
+        return fail(text)
+    content = text.text.replace("\r\n", "\n")
+    match = _FRONT_MATTER.search(content)
     if match is None:
-        problem = Problem("not-a-mapping", "has no front matter between two lines of ---", 1)
-        gathered.documents.append(problem.fact(tree.name(file), "prompty"))
-        flow["prompty"] = problem.unknown().to_json()
-        return
-    offset = text.text.count("\n", 0, match.start(1))
+        return fail(Problem("not-a-mapping", "has no front matter between two lines of ---", 1))
+    offset = content.count("\n", 0, match.start(1))
     # blank lines keep the places of the front matter those of the file
     try:
         documents = read("\n" * offset + match[1], Dialect.FLOW)
     except YamlError as error:
-        gathered.documents.append(Problem(error.code, error.detail, error.line).fact(tree.name(file), "prompty"))
-        flow["prompty"] = Problem(error.code, error.detail).unknown().to_json()
-        return
+        return fail(Problem(error.code, error.detail, error.line))
+    if len(documents) > 1:
+        return fail(Problem("several-documents", "has a line of dashes in its template", offset + 1))
     value = documents[0].value if documents else None
     if not isinstance(value, dict):
-        problem = Problem("not-a-mapping", "its front matter is no mapping", 1)
-        gathered.documents.append(problem.fact(tree.name(file), "prompty"))
-        flow["prompty"] = problem.unknown().to_json()
-        return
+        return fail(Problem("not-a-mapping", "has a front matter that is no mapping", 1))
     _front_matter(documents[0], flow)
-    body = text.text[match.end() :]
-    template = read_template("\n" * text.text.count("\n", 0, match.end()) + body, file.name)
+    body = content[match.end() :]
+    template = read_template("\n" * content.count("\n", 0, match.end()) + body, file.name)
     template["$file"] = tree.name(file)
     flow["templates"] = [template]
+    return None
 
 
 def _front_matter(document: YamlDocument, flow: dict[str, Json]) -> None:
