@@ -111,7 +111,7 @@ class Ended:
 
 
 @pytest.fixture
-def run(capsysbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Ended]:
+def run(capsysbinary: pytest.CaptureFixture[bytes], folder: Folder) -> Callable[..., Ended]:  # noqa: ARG001 - as above
     """Run a command line in this process."""
 
     def invoke(*arguments: str | Path) -> Ended:

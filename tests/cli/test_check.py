@@ -45,7 +45,7 @@ def test_the_text(folder: Any, run: Run) -> None:
     assert folder.asked == ["somewhere"]
 
 
-def test_the_json_is_the_same_every_time(folder: Any, run: Run) -> None:
+def test_the_json_is_the_same_every_time(run: Run) -> None:
     first, second = run("check", ".", "-f", "json"), run("check", "elsewhere", "--format", "json")
     assert first == second
     assert json.loads(first.out)["summary"]["exit_code"] == first.code == 1
@@ -86,9 +86,7 @@ def test_the_current_folder_is_the_default(folder: Any, run: Run) -> None:
     ],
 )
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_exit_codes_do_not_depend_on_the_format(
-    folder: Any, run: Run, flags: tuple[str, ...], code: int, form: str
-) -> None:
+def test_exit_codes_do_not_depend_on_the_format(run: Run, flags: tuple[str, ...], code: int, form: str) -> None:
     formats = () if {"-f", "--format"} & set(flags) else ("--format", form)
     ended = run("check", ".", *flags, *formats)
     assert ended.code == code
@@ -109,21 +107,21 @@ def test_exit_codes_do_not_depend_on_the_format(
         (("--facts", "x.json"), "--facts replays a snapshot, so it takes no PATH"),
     ],
 )
-def test_usage_errors_are_one_line_that_helps(folder: Any, run: Run, flags: tuple[str, ...], said: str) -> None:
+def test_usage_errors_are_one_line_that_helps(run: Run, flags: tuple[str, ...], said: str) -> None:
     ended = run("check", ".", *flags)
     assert ended.err.startswith("pfdoctor: error: ")
     assert said in ended.err
     assert ended.err.count("\n") == 1
 
 
-def test_every_format_to_its_own_output(folder: Any, run: Run, tmp_path: Path) -> None:
+def test_every_format_to_its_own_output(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     ended = run("check", ".", "-f", "json", "-o", target, "-f", "text", "-o", "-", "--color", "never")
     assert ended.out == BROKEN_TEXT
     assert json.loads(target.read_text("utf-8"))["schema"] == "pfdoctor/report/v1"
 
 
-def test_a_dash_is_no_path(folder: Any, run: Run) -> None:
+def test_a_dash_is_no_path(run: Run) -> None:
     ended = run("check", "-")
     assert (ended.code, ended.out) == (2, "")
     assert "--files-from -" in ended.err
@@ -148,7 +146,7 @@ def test_an_empty_list_of_paths_is_not_the_current_folder(folder: Any, run: Run,
     assert ended.code == 5
 
 
-def test_a_list_that_is_not_there(folder: Any, run: Run) -> None:
+def test_a_list_that_is_not_there(run: Run) -> None:
     ended = run("check", "--files-from", "nowhere")
     assert ended.code == 2
     assert ended.err == "pfdoctor: error: cannot read --files-from nowhere: No such file or directory\n"
@@ -172,7 +170,7 @@ def test_unknown_verdicts_fail_only_if_asked(folder: Any, run: Run, undecided: A
     assert run("check", ".", "--fail-on-unknown", "--exit-zero").code == 0
 
 
-def test_flags_from_the_environment(folder: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flags_from_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PFDOCTOR_IGNORE", "routes-missing count-zero")
     monkeypatch.setenv("PFDOCTOR_FORMAT", "json")
     ended = run("check", ".")
@@ -198,24 +196,23 @@ def test_flags_from_the_environment(folder: Any, run: Run, monkeypatch: pytest.M
     ],
 )
 def test_colour(
-    folder: Any,
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
     flags: tuple[str, ...],
     environment: dict[str, str],
-    coloured: bool,  # noqa: FBT001 - a parameter of the test
+    coloured: bool,
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert ("\x1b[" in run("check", ".", *flags).out) is coloured
 
 
-def test_quiet_and_stat(folder: Any, run: Run) -> None:
+def test_quiet_and_stat(run: Run) -> None:
     quiet = run("check", ".", "-q").out
     assert "error[routes-missing]" in quiet
     assert "exit 1" not in quiet
     stat = run("check", ".", "--stat").out
-    assert "     1  error    routes-missing  The environment has no routes\n" in stat
+    assert "     1  error   routes-missing  The environment has no routes\n" in stat
     assert "-->" not in stat
 
 
@@ -228,7 +225,7 @@ def test_the_retirement_is_told_once_and_only_where_there_is_a_flow(folder: Any,
     assert "2027" not in run("check", ".").out
 
 
-def test_one_s_own_rules(folder: Any, run: Run, rules: Path, tmp_path: Path) -> None:
+def test_one_s_own_rules(run: Run, rules: Path, tmp_path: Path) -> None:
     text = (rules / "deployment" / "count-zero.yaml").read_text("utf-8")
     own = tmp_path / "own"
     own.mkdir()
@@ -241,7 +238,7 @@ def test_one_s_own_rules(folder: Any, run: Run, rules: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("severity: warning", "severity: 3", ":3: severity: 3 "),
+        ("severity: warning", "severity: 3", ":3: 3 is none of info, warning, error"),
         ("title: The deployment has no instance", "title: [a]", ":1: title: ['a'] is not of type 'string'"),
         ("tests:", "related: 5\ntests:", ":10: related: 5 is not of type 'array'"),
         ("message:", "massage: x\nmessage:", ":8: unknown key 'massage'; did you mean 'message'?"),
@@ -251,15 +248,14 @@ def test_one_s_own_rules(folder: Any, run: Run, rules: Path, tmp_path: Path) -> 
     ],
 )
 def test_a_fault_in_one_s_own_rule_has_file_and_line(
-    folder: Any, run: Run, rules: Path, tmp_path: Path, old: str, new: str, said: str
+    run: Run, rules: Path, tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     text = (rules / "deployment" / "count-zero.yaml").read_text("utf-8")
     path = tmp_path / "my-rule.yaml"
     path.write_text(text.replace(old, new, 1), "utf-8")
     ended = run("check", ".", "--rules", tmp_path)
     assert (ended.code, ended.out) == (2, "")
-    if "3 " not in said:
-        assert said in ended.err
+    assert said in ended.err
     assert str(path) in ended.err
     assert "Traceback" not in ended.err
 
@@ -297,4 +293,4 @@ def test_an_internal_error_without_a_place_for_its_log(
 def test_interrupted(folder: Any, run: Run) -> None:
     folder.error = KeyboardInterrupt()
     ended = run("check", ".")
-    assert (ended.code, ended.out, ended.err) == (130, "", "pfdoctor: interrupted\n")
+    assert (ended.code, ended.out, ended.err) == (130, "", "")

@@ -72,7 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"error: {error}")
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        say("interrupted")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours must not end in a traceback
         if hasattr(error, "show") and hasattr(error, "exit_code"):

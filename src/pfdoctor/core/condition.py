@@ -248,17 +248,20 @@ def _quantify(condition: Quantified, scope: Scope) -> Verdict:
     elements, incomplete = members(found.value)
     decisive = not condition.universal
     missing: tuple[Missing, ...] = ()
+    outside: dict[str, Evidence] = {}
     for key, element in elements:
         inner = scope.bind(join(found.path, key), element)
         verdict = evaluate(condition.where, inner)
         if verdict.truth is decisive:
             return Verdict(decisive, verdict.evidence + _existence(verdict, inner))
         missing += verdict.missing
+        outside.update((one.path, one) for one in verdict.evidence if not one.path.startswith(found.path))
     if incomplete is not None:
         missing += (Missing(found.path, incomplete),)
     if missing:
         return Verdict(None, (), missing)
-    return Verdict(not decisive, (scope.evidence(found),))
+    # the whole list decided, and whatever else was asked for each of its elements
+    return Verdict(not decisive, (scope.evidence(found), *outside.values()))
 
 
 def _existence(verdict: Verdict, inner: Scope) -> tuple[Evidence, ...]:

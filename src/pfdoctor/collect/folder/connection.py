@@ -64,7 +64,16 @@ _KINDS = {"Content Safety": "AzureContentSafetyConnection", "Form Recognizer": "
 
 _ARM_TYPE = "microsoft.machinelearningservices/workspaces/connections"
 # keys that only connections have; one of them makes a mapping with a known `type` a connection
-_ADDRESSES = ("target", "api_base", "azure_endpoint", "endpoint", "base_url", "url", "account_name", "one_lake_workspace_name")
+_ADDRESSES = (
+    "target",
+    "api_base",
+    "azure_endpoint",
+    "endpoint",
+    "base_url",
+    "url",
+    "account_name",
+    "one_lake_workspace_name",
+)
 _CREDENTIALS = ("api_key", "credentials", "secrets", "configs", "open_ai_resource_id")
 _ENVIRONMENT = re.compile(r"\s*\$\{env:([^}]+)\}\s*\Z")
 # what promptflow's examples leave to be filled in, besides <…>; `<user-input>` is asked for when it is created
@@ -102,8 +111,23 @@ def _is_promptflow(value: dict[str, Json], schema: str) -> bool:
         return True
     if "azureml" in schema or "credentials" in value or "azure_endpoint" in value or "target" in value:
         return False
-    marks = ("api_base", "api_type", "configs", "secrets", "auth_mode", "module", "custom_type", "organization", "base_url")
-    return any(key in value for key in marks) or value.get("type") in ("cognitive_search", "form_recognizer", "qdrant", "weaviate")
+    marks = (
+        "api_base",
+        "api_type",
+        "configs",
+        "secrets",
+        "auth_mode",
+        "module",
+        "custom_type",
+        "organization",
+        "base_url",
+    )
+    return any(key in value for key in marks) or value.get("type") in (
+        "cognitive_search",
+        "form_recognizer",
+        "qdrant",
+        "weaviate",
+    )
 
 
 def _yaml(section: Section, file: str, *, promptflow: bool) -> dict[str, Json]:
@@ -197,7 +221,9 @@ def _kind(metadata: dict[str, Json]) -> str | None:
 
 
 def _case_insensitive(mapping: dict[str, Json], key: str) -> str | None:
-    return next((str(value) for name, value in mapping.items() if name.lower() == key.lower() and value is not None), None)
+    return next(
+        (str(value) for name, value in mapping.items() if name.lower() == key.lower() and value is not None), None
+    )
 
 
 def _keys(credentials: Section | None) -> bool:

@@ -64,27 +64,42 @@ def read_role(
     blocks = list(_blocks(body, here, keys))
     if not blocks:
         return None
+    misprints = [
+        {"$at": {"": _list(document.place(*where))}, "action": action, "suggestion": meant}
+        for block, at in blocks
+        for key, actions in block.items()
+        if key.lower() in ("actions", "notactions", "dataactions", "notdataactions")
+        for where, action in _elements(actions, (*at, key))
+        if (meant := operation_meant(action)) is not None
+    ]
     name = next((body[keys[key]] for key in ("rolename", "name") if isinstance(body.get(keys.get(key, "")), str)), None)
     return {
         "$file": file,
-        "$at": {"": _list(document.place(*path))},
+        "$at": {
+            "": _list(document.place(*path)),
+            "data_actions": next(
+                (
+                    _list(document.key_place(*at, key))
+                    for block, at in blocks
+                    for key in block
+                    if key.lower() == "dataactions"
+                ),
+                None,
+            ),
+            "misprinted_actions": misprints[0]["$at"][""] if misprints else None,
+        },
         "name": name if name is not None else value.get("name"),
         "file": file,
         "actions": _texts(blocks, "actions"),
         "not_actions": _texts(blocks, "notactions"),
         "data_actions": _texts(blocks, "dataactions"),
-        "misprinted_actions": [
-            {"$at": {"": _list(document.place(*where))}, "action": action, "suggestion": meant}
-            for block, at in blocks
-            for key, actions in block.items()
-            if key.lower() in ("actions", "notactions", "dataactions", "notdataactions")
-            for where, action in _elements(actions, (*at, key))
-            if (meant := operation_meant(action)) is not None
-        ],
+        "misprinted_actions": misprints,
     }
 
 
-def _blocks(body: dict[str, Json], here: tuple[Key, ...], keys: dict[str, str]) -> Iterator[tuple[dict[str, Json], tuple[Key, ...]]]:
+def _blocks(
+    body: dict[str, Json], here: tuple[Key, ...], keys: dict[str, str]
+) -> Iterator[tuple[dict[str, Json], tuple[Key, ...]]]:
     """The mappings that hold actions: the definition itself, or the elements of `permissions`."""
     permissions = body[keys["permissions"]] if "permissions" in keys else None
     if isinstance(permissions, list):
