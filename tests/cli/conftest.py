@@ -62,6 +62,17 @@ HEALTHY = case(
 UNDECIDED = case("flow", {"flow": None, "deployment": Unknown("not-in-files", "no deployment", None, "look").to_json()})
 
 
+@dataclass(frozen=True)
+class Scan:
+    plans: Sequence[Facts]
+
+    def case(self, index: int) -> Facts:
+        return self.plans[index]
+
+    def leftovers(self) -> Iterator[Facts]:
+        return iter(())
+
+
 class Folder:
     """Stands for `pfdoctor.collect.folder`: finds what a test put there, and remembers what it was asked for."""
 
@@ -72,6 +83,10 @@ class Folder:
 
     def holds(self, *cases: Facts, problems: Sequence[dict[str, Json]] = ()) -> None:
         self.found = Collected(cases, problems)
+
+    def scan(self, paths: Sequence[Path]) -> tuple[list[Scan], Sequence[dict[str, Json]]]:
+        found = self.collect(paths)
+        return [Scan(found.cases)], found.problems
 
     def collect(self, paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Collected:
         self.asked = [str(path) for path in paths]
@@ -98,7 +113,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory, root: Path, monkeypatch: pyt
 def folder(rules: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:  # noqa: ARG001 - it has to be there
     folder = Folder()
     module: Any = ModuleType("pfdoctor.collect.folder")
-    module.collect = folder.collect
+    module.collect, module.scan, module.Scan = folder.collect, folder.scan, Scan
     monkeypatch.setitem(sys.modules, "pfdoctor.collect.folder", module)
     return folder
 

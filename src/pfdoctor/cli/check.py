@@ -150,16 +150,17 @@ class Source:
             from pfdoctor.cli.snapshot import read
 
             snapshot = read(self.facts)
-            return run.report(snapshot.cases, lambda: snapshot.problems)
+            return run.report(map(run.examine, snapshot.cases), snapshot.problems)
 
+        from pfdoctor.cli.parallel import examine
         from pfdoctor.cli.progress import Bar
         from pfdoctor.cli.run import given_paths
-        from pfdoctor.collect.folder import collect
+        from pfdoctor.collect.folder import scan
 
-        given = given_paths(self.paths, self.files_from)
+        scans, problems = scan(given_paths(self.paths, self.files_from))
+        total = sum(len(one.plans) for one in scans)
         with closing(Bar(wanted=self.progress)) as bar:
-            collected = collect(given, progress=bar)
-            return run.report(collected.cases, lambda: collected.problems)
+            return run.report(bar.over(examine(scans, run.examine), total), problems)
 
 
 def publish(report: Report, gate: Gate, layout: Layout, destinations: list[tuple[str, str]], color: str) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+_T = TypeVar("_T")
 
 _CASES, _SECONDS = 50, 1.0
 
@@ -20,6 +23,12 @@ class Bar:
         self._wanted = wanted and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._began = time.monotonic()
         self._drawn: tuple[Progress, TaskID] | None = None
+
+    def over(self, elements: Iterable[_T], total: int) -> Iterator[_T]:
+        """The elements, each counted when it has come; `total` is at least how many there will be."""
+        for done, element in enumerate(elements, start=1):
+            self(done, max(done, total))
+            yield element
 
     def __call__(self, done: int, total: int) -> None:
         if not self._wanted:

@@ -161,9 +161,7 @@ def _outcome(rules: tuple[Rule, ...], results: list[ExampleResult], width: int, 
             text = f" {result.rule}: {result.name}: {result.fault}"
             yield from wrap([Span("FAIL", "error"), Span(visible(text))], width, rest="     ")
         elif verbose:
-            yield from wrap(
-                [Span("ok  ", "good"), Span(f" {result.rule}: {visible(result.name)}")], width, rest="     "
-            )
+            yield from wrap([Span("ok", "good"), Span(f" {result.rule}: {visible(result.name)}")], width, rest="     ")
     untested = _untested(rules)
     for name in untested:
         yield line(Span("FAIL", "error"), f" {name}: no example (`tests:`)")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pfdoctor.core.diagnose import diagnose
@@ -20,27 +21,33 @@ RETIREMENT = (
 """The one notice of a run that met a flow: no finding, for no edit mends it; and no count of days, for a report
 is to be the same tomorrow. Source: the retirement notice in the vendor's documentation."""
 
-Progress = Callable[[int, int], None]
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is kept of a case: the facts themselves are let go of."""
+
+    result: CaseResult
+    has_flow: bool
 
 
+@dataclass(frozen=True, slots=True)
 class Run:
-    """Diagnoses cases one after another, keeping of each only its result."""
+    """The rules to run, and over which catalogue."""
 
-    def __init__(self, catalogue: Catalogue, rules: Sequence[Rule]) -> None:
-        self.catalogue = catalogue
-        self.rules = rules
-        self._met_flow = False
+    catalogue: Catalogue
+    rules: tuple[Rule, ...]
 
-    def report(self, cases: Iterable[Facts], problems: Callable[[], Iterable[dict[str, Json]]]) -> Report:
-        """The report; `problems` is asked when all cases were met, for collecting them is what finds the problems."""
-        results = tuple(self._results(cases))
-        notices = (RETIREMENT,) if self._met_flow else ()
-        return Report(results, len(self.rules), tuple(problems()), notices)
+    def examine(self, facts: Facts) -> Examined:
+        """Diagnose one case; this is what the workers of a large run do."""
+        return Examined(diagnose(facts, self.catalogue, self.rules), has_flow(facts))
 
-    def _results(self, cases: Iterable[Facts]) -> Iterator[CaseResult]:
-        for facts in cases:
-            self._met_flow = self._met_flow or has_flow(facts)
-            yield diagnose(facts, self.catalogue, self.rules)
+    def report(self, examined: Iterable[Examined], problems: Iterable[dict[str, Json]]) -> Report:
+        """The report of all cases, with the notices of the run."""
+        results, met_flow = [], False
+        for one in examined:
+            results.append(one.result)
+            met_flow = met_flow or one.has_flow
+        return Report(tuple(results), len(self.rules), tuple(problems), (RETIREMENT,) if met_flow else ())
 
 
 def has_flow(facts: Facts) -> bool:

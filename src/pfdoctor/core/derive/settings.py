@@ -13,7 +13,8 @@ from pfdoctor.core.model import Json, Unknown
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
 _PROVIDER = re.compile(
-    r"azureml:/*(?:/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/]+)|subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/(?P<other>[^/]+))/?\Z"
+    r"azureml:/{1,2}subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.MachineLearningServices"
+    r"/workspaces/(?P<workspace>[^/]+)\Z"
 )
 _SECRET_FORMS = (
     re.compile(r"\$\{\{azureml://connections/[^/{}\s]+(?:/(?:target|metadata/[^/{}\s]+|credentials/[^/{}\s]+))?\}\}\Z"),
@@ -36,12 +37,14 @@ def derive_settings(view: dict[str, Json]) -> Json:
     reader = _Variables(variables or {})
     workers, threads = reader.integer("PROMPTFLOW_WORKER_NUM"), reader.integer("PROMPTFLOW_WORKER_THREADS")
     engine = reader.get("PROMPTFLOW_SERVING_ENGINE")
+    provider = reader.derive("PROMPTFLOW_CONNECTION_PROVIDER", _provider, empty_is_unset=True)
     return {
         "response_fields": reader.derive("PROMPTFLOW_RESPONSE_INCLUDED_FIELDS", lambda text: _response_fields(text, view)),
         "init_config": reader.derive("PF_FLOW_INIT_CONFIG", _init_config),
         "missing_init_arguments": _missing_init(view, reader),
-        "config_override": reader.derive("PRT_CONFIG_OVERRIDE", _config_override),
-        "connection_provider": reader.derive("PROMPTFLOW_CONNECTION_PROVIDER", _provider),
+        # the app reads the override only where no connection provider is set
+        "config_override": None if provider is not None else reader.derive("PRT_CONFIG_OVERRIDE", _config_override, empty_is_unset=True),
+        "connection_provider": provider,
         "secret_references": _secret_references(reader),
         "engine": "flask" if engine is None else engine,
         "worker_count": workers,
@@ -73,10 +76,13 @@ class _Variables:
     def source(self, name: str) -> str:
         return f'deployment.environment_variables.{name}'
 
-    def derive(self, name: str, take_apart: Callable[[str], dict[str, Json]]) -> Json:
+    def derive(
+        self, name: str, take_apart: Callable[[str], dict[str, Json]], *, empty_is_unset: bool = False
+    ) -> Json:
+        """A variable taken apart; null when unset, unknown when it is a template."""
         value = self.get(name)
-        if value is None or isinstance(value, dict):
-            return value
+        if value is None or isinstance(value, dict) or (empty_is_unset and value == ""):
+            return None if value == "" else value
         return {"$from": self.source(name), **take_apart(value)}
 
     def integer(self, name: str) -> Json:
@@ -155,7 +161,7 @@ def _config_override(text: str) -> dict[str, Json]:
 
 def _provider(text: str) -> dict[str, Json]:
     match = _PROVIDER.match(text)
-    workspace = (match["workspace"] or match["other"]) if match is not None else None
+    workspace = match["workspace"] if match is not None else None
     return {"value": text, "well_formed": text == "local" or match is not None, "workspace": workspace}
 
 

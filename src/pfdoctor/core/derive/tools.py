@@ -1,4 +1,4 @@
-"""What the inputs of package tools and of the language model APIs are, as promptflow-tools 1.6.1 declares and takes them."""
+"""Inputs of package tools and of the language model APIs, as promptflow-tools 1.6.1 declares and takes them."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ PACKAGE_TOOLS = {
 
 # Old ids that load under their new name.
 RENAMED_TOOLS = {
-    "content_safety_text.tools.content_safety_text_tool.analyze_text": "promptflow.tools.azure_content_safety.analyze_text",
+    # The inputs of an LLM node by provider and api; its own key gives `connection`, its template `prompt`.
 }
 
-# The inputs of an LLM node by provider and api. `connection` comes from the node's own key, `prompt` from its template.
+# The inputs of an LLM node by provider and api; its own key gives `connection`, its template `prompt`.
 LLM_APIS = {
     "AzureOpenAI.completion": _tool(
         "connection:AzureOpenAIConnection prompt:prompt_template deployment_name!:string suffix:string "

@@ -1,0 +1,271 @@
+"""Literal secrets in texts and values: where they stand, and the same text without them.
+
+A secret is recognised by the form of known credentials (`sk-…`, `AccountKey=…`, a private key), or by the name beside
+it: `api_key: <something random>`. Templates, references to variables, names and words are left alone.
+
+Every flow and source file passes through here, so the text is searched with `str.find` for the few words that begin
+a secret, and regular expressions only run where one was found. Redaction is repeated until nothing is found, which
+makes it idempotent.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from pfdoctor.core.model import Json
+from pfdoctor.core.redact.forms import FORMS, Hit, compiled, matches
+from pfdoctor.core.redact.names import (
+    INSTRUMENTATION_KEY,
+    MIN_VALUE,
+    STRONG,
+    is_literal,
+    is_random,
+    is_secret,
+    kind_of,
+    letters_of,
+    strength_of,
+    words_of,
+)
+
+__all__ = ["INSTRUMENTATION_KEY", "find_secrets", "is_secret_name", "redact_text", "redact_value"]
+
+
+def redact_text(text: str) -> str:
+    """The text with a token such as `[redacted: Azure OpenAI key]` for every literal secret; it has as many lines."""
+    while True:
+        hits = _without_tokens(text, _detect(text, code=False))
+        if not hits:
+            return text
+        parts: list[str] = []
+        end = 0
+        for hit in hits:
+            parts += (text[end : hit.start], _token(hit.kind), "\n" * text.count("\n", hit.start, hit.end))
+            end = hit.end
+        text = "".join((*parts, text[end:]))
+
+
+def redact_value(value: Json, key: str | None = None) -> Json:
+    """The value with every secret in it replaced. `key` is the name that it stands under, if any.
+
+    Under a secret's name any literal text is a secret, however short: only templates, references, paths, words and
+    names of things stay.
+    """
+    if isinstance(value, str):
+        if key is not None and is_secret_name(key) and is_literal(value):
+            return _token(kind_of(key, value))
+        return redact_text(value)
+    if isinstance(value, list):
+        return [redact_value(element, key) for element in value]
+    if isinstance(value, dict):
+        below = next((value[word] for word in ("name", "variable", "key") if isinstance(value.get(word), str)), None)
+        # promptflow's custom connections: every value below `secrets` is one, whatever its name
+        secret = "secret" if key is not None and key.lower() == "secrets" else None
+        return {
+            name: redact_value(element, secret or (below if name == "value" and below else name))
+            for name, element in value.items()
+        }
+    return value
+
+
+def find_secrets(text: str, file_kind: str) -> list[dict[str, Json]]:
+    """The literal secrets of a file, in order: `{line, column, end_column, kind, name, recognised}`, 1-based.
+
+    `file_kind` is env, yaml, python, dockerfile, json or text: in Python a value without quotes is an expression.
+    The end column is exclusive, on the line where the secret begins. `name` is the key or variable beside it, or None;
+    `recognised` is false when only that name and the randomness of the value speak for a secret.
+    """
+    hits = _without_tokens(text, _detect(text, code=file_kind == "python"))
+    if not hits:
+        return []
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    found: list[dict[str, Json]] = []
+    for hit in hits:
+        line = bisect_right(starts, hit.start)
+        newline = text.find("\n", hit.start, hit.end)
+        end = newline if newline >= 0 else hit.end
+        found.append(
+            {
+                "line": line,
+                "column": hit.start - starts[line - 1] + 1,
+                "end_column": end - starts[line - 1] + 1,
+                "kind": hit.kind,
+                "name": hit.name,
+                "recognised": hit.recognised,
+            }
+        )
+    return found
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key or variable of this name holds a secret: `api_key`, `clientSecret`, `MY_SAS_TOKEN`."""
+    return strength_of(name) > 0
+
+
+def _token(kind: str) -> str:
+    return f"[redacted: {kind}]"
+
+
+_TOKEN = re.compile(r"\[redacted: [^\]\n]{1,60}\]")
+
+
+def _without_tokens(text: str, hits: list[Hit]) -> list[Hit]:
+    """The hits in order, those that overlap joined, and none that is what an earlier pass left."""
+    if not hits:
+        return hits
+    tokens = [match.span() for match in _TOKEN.finditer(text)] if "[redacted: " in text else []
+    joined: list[Hit] = []
+    for hit in sorted(hits, key=lambda one: (one.start, -one.end, not one.recognised)):
+        start, end = hit.start, hit.end
+        for token_start, token_end in tokens:
+            if start < token_end and token_start < end:
+                start, end = min(start, token_start), max(end, token_end)
+        if (start, end) in tokens:
+            continue
+        if joined and start < joined[-1].end:
+            last = joined[-1]
+            best = hit if hit.recognised and not last.recognised else last
+            joined[-1] = Hit(
+                last.start, max(end, last.end), best.kind, last.name or hit.name, last.recognised or hit.recognised
+            )
+        else:
+            joined.append(Hit(start, end, hit.kind, hit.name, hit.recognised))
+    return joined
+
+
+def _detect(text: str, *, code: bool) -> list[Hit]:
+    """Every secret, in no order, possibly overlapping. In `code` a value beside a name counts only in quotes."""
+    hits: list[Hit] = []
+    for form in FORMS:
+        if any(literal in text for literal in form.literals):
+            hits += matches(form, text)
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters grow when lowered, and offsets would shift
+        lowered = "".join(letter.lower() if letter.isascii() else letter for letter in text)
+    hits += _named(text, lowered, code=code)
+    hits += _secret_blocks(text)
+    return hits
+
+
+_TRIGGERS = ("key", "secret", "token", "pass", "pwd", "sas", "credential", "connection", "conn_str", "_pat")
+
+# After the name: `=`, `:`, `",` (os.getenv("KEY", "…")), an annotation (key: str = "…"), `value:` on the same or
+# the next line (name/value pairs), or the blank of `--key …` and `ENV KEY …`.
+_REST = re.compile(r"[A-Za-z0-9_.-]{0,40}")
+_SEPARATOR = re.compile(
+    r"""\\?["'`]?\]?[ \t]*
+    (?: %3[Dd]
+      | :[ \t]*(?:str|SecretStr|Optional\[str\]|str[ \t]*\|[ \t]*None)[ \t]*=[ \t]*\(?\s*
+      | (?: : [ \t]* [|>][+-]? [ \t]* \n [ \t]* )
+      | (?: [:=]=? | => ) [ \t]* (?: \(\s* )?
+      | ,? \s* \\?["']?value\\?["']? [ \t]* [:=] [ \t]*
+      | (?<=["']) , [ \t]* (?=\\?["'])
+    )""",
+    re.VERBOSE,
+)
+_BLANK = re.compile(r"[ \t]+")
+_QUOTED = re.compile(
+    r"""[rRbBuU]{0,2}(?P<quote>\\["']|["'`])(?P<value>(?:(?!(?P=quote))[^\n\\]|\\(?!["'\n])[^\n]){1,4000})(?P=quote)"""
+)
+_BARE = re.compile(r"[^\s\"'`<>|(){}\[\],;&\\]{4,4000}")
+_LINE_STARTS = frozenset(("", "-", "export", "set", "ENV", "ARG"))
+_NAME_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+_NO_VALUE = frozenset(("", "$", "<", "{", "[", "#"))
+_AFTER_NAME = frozenset("\"'`]\\:=,%")
+_LINE_ENDS = frozenset("\r\n")
+_MAX_VALUE = 4000
+_EXPRESSION = re.compile(r"[A-Za-z_][\w.]*(?:\(|\[|\.[A-Za-z_]+\b)|(?:await|lambda|not|if|f\"|f')\b")
+
+
+def _named(text: str, lowered: str, *, code: bool) -> Iterator[Hit]:
+    """Values beside the name of a secret: random ones, and for passwords anything that is no word."""
+    seen: set[int] = set()
+    for trigger in _TRIGGERS:
+        position = lowered.find(trigger)
+        while position >= 0:
+            rest = _REST.match(text, position + len(trigger))
+            end = rest.end() if rest is not None else position + len(trigger)
+            if end not in seen:
+                seen.add(end)
+                hit = _value_after(text, position, end, code=code)
+                if hit is not None:
+                    yield hit
+            position = lowered.find(trigger, position + len(trigger))
+
+
+def _value_after(text: str, position: int, end: int, *, code: bool) -> Hit | None:
+    """The secret behind the name that ends at `end` and holds a trigger at `position`, if there is one."""
+    head = text[max(0, position - 60) : position]
+    start = position - len(head) + len(head.rstrip(_NAME_LETTERS))
+    following = text[end : end + 3].lstrip()[:1]
+    separator = _SEPARATOR.match(text, end) if following in _AFTER_NAME or text[end : end + 1] in _LINE_ENDS else None
+    if separator is None:
+        if not (text.startswith("--", start) or text[max(0, start - 4) : start] in ("ENV ", "ARG ")):
+            return None
+        separator = _BLANK.match(text, end)
+        if separator is None:
+            return None
+    value_start = separator.end()
+    beginning = text[value_start : value_start + MIN_VALUE]
+    if beginning[:1] in _NO_VALUE or len(beginning) < MIN_VALUE or " " in beginning or "\n" in beginning:
+        return None
+    name = text[start:end].lstrip("-.")
+    strength = strength_of(name)
+    if strength == 0:
+        return None
+    quoted = _QUOTED.match(text, value_start)
+    if quoted is not None:
+        begin, stop = quoted.span("value")
+    elif code:
+        return None
+    else:
+        bare = _bare(text, start, value_start)
+        if bare is None:
+            return None
+        begin, stop = bare
+    value = text[begin:stop]
+    # in ["password", "username"] the second is no value of the first
+    assigned = quoted is not None and "," not in separator[0]
+    if not is_secret(value, strength, assigned=assigned) or set(letters_of(value)) <= set(words_of(name)):
+        return None
+    recognised = strength == STRONG and is_random(value) and len(value) >= 32
+    return Hit(begin, stop, kind_of(name, value), name, recognised)
+
+
+def _bare(text: str, start: int, begin: int) -> tuple[int, int] | None:
+    """A value without quotes: to the end of the line when its name begins the line, else to the next separator."""
+    if _EXPRESSION.match(text, begin):
+        return None
+    line_start = text.rfind("\n", 0, start) + 1
+    if text[line_start:start].strip() in _LINE_STARTS:
+        line_end = text.find("\n", begin)
+        line = text[begin : line_end if line_end >= 0 else len(text)].split(" #", 1)[0].rstrip()
+        if " " not in line and len(line) <= _MAX_VALUE:
+            return begin, begin + len(line)
+    match = _BARE.match(text, begin)
+    return match.span() if match is not None else None
+
+
+_BLOCK_KEY = r"[\"']?[ \t]*:[ \t]*\r?\n"
+_BLOCK = r"([ \t]*)[\"']?secrets[\"']?[ \t]*:[ \t]*\r?\n((?:\1[ \t]+\S[^\n]*(?:\n|\Z))+)"
+_ENTRY = r"(?m)^[ \t]+[\"']?([\w .-]+?)[\"']?[ \t]*:[ \t]+(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'#|>&*{\[][^\n#]*?))[ \t]*(?:#[^\n]*)?\r?$"
+
+
+def _secret_blocks(text: str) -> Iterator[Hit]:
+    """The `secrets:` mapping of a custom connection: every literal below it."""
+    position = text.find("secrets")
+    while position >= 0:
+        after = position + len("secrets")
+        if compiled(_BLOCK_KEY).match(text, after):
+            block = compiled(_BLOCK).match(text, text.rfind("\n", 0, position) + 1)
+            if block is not None:
+                yield from _entries(text, *block.span(2))
+        position = text.find("secrets", after)
+
+
+def _entries(text: str, start: int, end: int) -> Iterator[Hit]:
+    for entry in compiled(_ENTRY).finditer(text, start, end):
+        group = next(number for number in (2, 3, 4) if entry[number] is not None)
+        if is_literal(entry[group]):
+            yield Hit(*entry.span(group), kind_of(entry[1], entry[group]), entry[1], recognised=False)
