@@ -1,4 +1,4 @@
-"""Speed and memory, asserted as ratios of things measured side by side in this run: `python benchmarks/run.py PFDOCTOR`.
+"""Speed and memory, asserted as ratios measured side by side in this run: `python benchmarks/run.py PFDOCTOR`.
 
 PFDOCTOR is the command of an *installed* wheel. Each figure is the CPU time (user and system) of whole processes, the
 median of several runs taken in turn with what they are compared to, so that a machine whose speed drifts judges fairly.
@@ -32,7 +32,9 @@ class Cost:
 
 def measure(command: Sequence[str | Path], cwd: Path | None = None) -> Cost:
     """The cost of one whole run; its exit code must be 0 or 1 (findings)."""
-    process = subprocess.Popen([str(part) for part in command], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [str(part) for part in command], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     error = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
     code = os.waitstatus_to_exitcode(status)
@@ -79,7 +81,7 @@ def against_promptflow(pfdoctor: str, pf: str, results: Results) -> None:
     results.check("pf flow validate / check", ratio, 20, at_most=False, detail=f"{theirs:.2f} s beside {ours:.3f} s")
 
 
-def imports(pfdoctor: str, python: str, results: Results) -> None:
+def imports(python: str, results: Results) -> None:
     """What is in sys.modules after a check, exactly."""
     probe = (
         "import sys; from pfdoctor.cli.main import main; sys.argv = ['pfdoctor', 'check', '--format', 'json', sys.argv[1]]\n"
@@ -124,7 +126,7 @@ def main() -> int:
     options = parser.parse_args()
     python = str(Path(options.pfdoctor).with_name("python"))
     results = Results()
-    imports(options.pfdoctor, python, results)
+    imports(python, results)
     cold_start(options.pfdoctor, python, results)
     if options.promptflow:
         against_promptflow(options.pfdoctor, options.promptflow, results)

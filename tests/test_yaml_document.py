@@ -31,9 +31,11 @@ def ruamel(text: str) -> Any:
 
 def comparable(value: Any) -> bool:
     """Dates and the like stay texts with us: the consumers of these files take texts there."""
-    return not isinstance(value, datetime.date | datetime.datetime) and value == value and abs(
-        value if isinstance(value, float) else 0
-    ) != float("inf")
+    return (
+        not isinstance(value, datetime.date | datetime.datetime)
+        and value == value
+        and abs(value if isinstance(value, float) else 0) != float("inf")
+    )
 
 
 @given(words)
@@ -89,7 +91,11 @@ def test_an_unquoted_template_is_its_text() -> None:
         ("a: \x07\n", "binary"),
         ("a: &a [*a]\n", "yaml-syntax"),
         ("a: *nowhere\n", "yaml-syntax"),
-        ("a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(f"{c}: &{c} [{','.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)), "too-many-aliases"),
+        (
+            "a: &a [1,1,1,1,1,1,1,1,1]\n"
+            + "".join(f"{c}: &{c} [{','.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)),
+            "too-many-aliases",
+        ),
     ],
     ids=lambda value: value if len(value) < 20 else f"{value[:10]!r}…",
 )

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import cast
 
 from pfdoctor.core.facts import FactsSchema
 from pfdoctor.core.model import Json, PfdoctorError
@@ -81,9 +80,7 @@ def load_directory(directory: Path, base: Catalogue | None = None) -> Catalogue:
         faults += [f"{path}:{place(where)}: {fault}" for where, fault in found]
     known = {**(base.symptoms if base is not None else {}), **symptoms}
     known_rules = {**(base.rules if base is not None else {}), **rules}
-    faults += [
-        f"{files[rule_id]}:1: {fault}" for rule_id, fault in check_links(known_rules, known) if rule_id in files
-    ]
+    faults += [f"{files[rule_id]}:1: {fault}" for rule_id, fault in check_links(known_rules, known) if rule_id in files]
     if faults:
         raise RuleError("\n".join(faults))
     if base is not None and not rules:
@@ -154,7 +151,7 @@ def _without_prose(node: Json) -> Json:
         slim["properties"] = {key: _without_prose(value) for key, value in node["properties"].items()}
     if isinstance(node.get("$defs"), dict):
         slim["$defs"] = {key: _without_prose(value) for key, value in node["$defs"].items()}
-    return cast("dict[str, Json]", slim) if not isinstance(node.get("$ref"), str) else {"$ref": node["$ref"]}
+    return slim
 
 
 def _load_index(index: dict[str, Json]) -> Catalogue:

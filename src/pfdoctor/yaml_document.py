@@ -128,7 +128,7 @@ def read(text: str, dialect: Dialect) -> list[YamlDocument]:
             documents = []
             while loader.check_node():
                 node = loader.get_node()
-                documents.append(YamlDocument(_Builder(dialect, text).build(node), node))
+                documents.append(YamlDocument(_Builder(dialect, text).build(node) if node is not None else None, node))
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -190,8 +190,8 @@ def _indentation(text: str) -> int:
 _BOOL_12 = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _BOOL_11 = {
     **_BOOL_12,
-    **{word: True for word in ("yes", "Yes", "YES", "on", "On", "ON")},
-    **{word: False for word in ("no", "No", "NO", "off", "Off", "OFF")},
+    **dict.fromkeys(("yes", "Yes", "YES", "on", "On", "ON"), True),
+    **dict.fromkeys(("no", "No", "NO", "off", "Off", "OFF"), False),
 }
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _INT_12 = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)\Z")
@@ -225,9 +225,9 @@ class _Builder:
             raise YamlError("yaml-syntax", "an alias that contains itself", node.start_mark.line + 1)
         self._open.add(id(node))
         try:
-            if isinstance(node, yaml.SequenceNode):
-                return [self.build(element) for element in node.value]
-            return dict(self._entries(node))
+            if isinstance(node, yaml.MappingNode):
+                return dict(self._entries(node))
+            return [self.build(element) for element in node.value]
         finally:
             self._open.discard(id(node))
 

@@ -114,7 +114,16 @@ def test_dialects_end_in_the_same_facts(repository: Path) -> None:
     arm_path.rename(repository / "arm" / "deployment.json")
     by_name = {facts.case["name"]: facts.document["declared"]["deployment"] for facts in collect([repository]).cases}
     cli, arm = by_name["cli/d.yaml"], by_name["arm/deployment.json"]
-    same = ("name", "endpoint_name", "kind", "instance_type", "instance_count", "model", "environment", "request_settings")
+    same = (
+        "name",
+        "endpoint_name",
+        "kind",
+        "instance_type",
+        "instance_count",
+        "model",
+        "environment",
+        "request_settings",
+    )
     assert {key: cli[key] for key in same} == {key: arm[key] for key in same}
     assert cli["request_settings"]["request_timeout_ms"] == 90_000
 

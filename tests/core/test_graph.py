@@ -42,12 +42,16 @@ edges = st.sets(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_s
 
 
 def built(pairs: set[tuple[str, str]]) -> Any:
-    return graph([node(name, *(f"${{{before}.output}}" for after, before in sorted(pairs) if after == name)) for name in NAMES])
+    return graph(
+        [node(name, *(f"${{{before}.output}}" for after, before in sorted(pairs) if after == name)) for name in NAMES]
+    )
 
 
 @given(edges)
 def test_cycles_are_found_if_and_only_if_no_order_exists(pairs: set[tuple[str, str]]) -> None:
-    orders = any(all(order.index(before) < order.index(after) for after, before in pairs) for order in permutations(NAMES))
+    orders = any(
+        all(order.index(before) < order.index(after) for after, before in pairs) for order in permutations(NAMES)
+    )
     found = built(pairs)
     assert bool(found["cycles"]) is not orders
     for cycle in found["cycles"]:
@@ -91,7 +95,9 @@ def test_references_are_read_as_promptflow_reads_them(text: str, kind: str, exis
     assert (reference["target_kind"], reference["target_exists"]) == (kind, exists)
 
 
-@pytest.mark.parametrize("text", ["hello ${inputs.q}", " ${inputs.q}", "{{inputs.q}}", "$inputs.q", 5, None, ["${n.output}"]])
+@pytest.mark.parametrize(
+    "text", ["hello ${inputs.q}", " ${inputs.q}", "{{inputs.q}}", "$inputs.q", 5, None, ["${n.output}"]]
+)
 def test_everything_else_is_a_literal(text: Any) -> None:
     assert graph([node("n", text)])["references"] == []
 

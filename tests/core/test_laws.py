@@ -70,9 +70,7 @@ def _combined(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 in_item = st.recursive(_leaf(["it.x", "it.y", "b"]), _combined, max_leaves=3)
-quantified = st.builds(
-    lambda kind, where: {kind: "many", "where": where}, st.sampled_from(["some", "every"]), in_item
-)
+quantified = st.builds(lambda kind, where: {kind: "many", "where": where}, st.sampled_from(["some", "every"]), in_item)
 compared = st.just({"predicate": "both", "of": ["b", "c"]})
 conditions = st.recursive(
     st.one_of(_leaf(["a.x", "a.y", "b", "c", "free.k", 'free."l.m"']), quantified, compared), _combined, max_leaves=6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 
 import jsonschema
@@ -29,8 +30,8 @@ def raw_rule(rule_id: str) -> dict[str, Json]:
     return value
 
 
-def each_rule(function: object) -> object:
-    return pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.id)(function)  # type: ignore[operator]
+def each_rule(function: Callable[[Rule], None]) -> Callable[[Rule], None]:
+    return pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.id)(function)
 
 
 @each_rule
@@ -139,7 +140,11 @@ def test_a_remedy_that_edits_is_proven(rule: Rule) -> None:
 
 
 def test_few_rules_need_a_predicate() -> None:
-    needing = [rule.id for rule in ALL if '"predicate"' in json.dumps([raw_rule(rule.id).get("applies"), raw_rule(rule.id)["when"]])]
+    needing = [
+        rule.id
+        for rule in ALL
+        if '"predicate"' in json.dumps([raw_rule(rule.id).get("applies"), raw_rule(rule.id)["when"]])
+    ]
     assert len(needing) <= 0.15 * len(ALL), needing
 
 

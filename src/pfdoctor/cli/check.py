@@ -16,7 +16,6 @@ from pfdoctor.core.model import Confidence, PfdoctorError, Report, Severity
 if TYPE_CHECKING:
     from pfdoctor.cli.run import Run
     from pfdoctor.report.summary import Gate
-    from pfdoctor.report.text import Layout
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -97,12 +96,10 @@ def check(
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 internal error, 5 nothing to examine,
     6 undecided rules with --fail-on-unknown.
     """
-    from pfdoctor.cli.output import width
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.run import Run
     from pfdoctor.cli.select import Selection, choose, split
     from pfdoctor.report.summary import Gate
-    from pfdoctor.report.text import Layout
 
     destinations = pair(format or [], output or [])
     catalogue = load(rules)
@@ -113,8 +110,12 @@ def check(
     gate = Gate(None if fail_on == "never" else Severity(fail_on), fail_on_unknown, exit_zero)
     source = Source(paths, files_from, facts, progress=not (no_progress or quiet))
     report = source.examine(run)
-    layout = Layout(width(), verbose=verbose > 0, quiet=quiet, statistics=stat)
-    return publish(report, gate, layout, destinations, color)
+    for kind, target in destinations:
+        if kind == "json":
+            _write_json(report, gate, target)
+        else:
+            _write_text(report, gate, target, color, verbose=verbose > 0, quiet=quiet, statistics=stat)
+    return finish(report, gate, silent=("text", "-") in destinations)
 
 
 def pair(formats: Sequence[str], outputs: Sequence[str]) -> list[tuple[str, str]]:
@@ -163,28 +164,34 @@ class Source:
             return run.report(bar.over(examine(scans, run.examine), total), problems)
 
 
-def publish(report: Report, gate: Gate, layout: Layout, destinations: list[tuple[str, str]], color: str) -> int:
-    """Write the report in every format, tell on stderr what the reader of stdout would miss; the exit code."""
-    from pfdoctor.cli.output import STDOUT, print_lines, say, write
-    from pfdoctor.report.style import plain, visible
+def _write_json(report: Report, gate: Gate, target: str) -> None:
+    from pfdoctor.cli.output import write
+    from pfdoctor.report.json import render
+
+    write(render(report, gate), target)
+
+
+def _write_text(report: Report, gate: Gate, target: str, color: str, **layout: bool) -> None:
+    # imported here: laying out text is nothing that a program reading JSON should wait for
+    from pfdoctor.cli.output import STDOUT, print_lines, width, write
+    from pfdoctor.report.style import plain
+    from pfdoctor.report.text import Layout, render
+
+    lines = render(report, gate, Layout(width(), **layout))
+    if target == STDOUT:
+        print_lines(lines, color)
+    else:
+        write(plain(lines), target)
+
+
+def finish(report: Report, gate: Gate, *, silent: bool) -> int:
+    """Tell on stderr what the reader of stdout would miss, unless `silent`; the exit code."""
+    from pfdoctor.cli.output import say
+    from pfdoctor.report.style import visible
     from pfdoctor.report.summary import summarise
 
-    for kind, target in destinations:
-        if kind == "json":
-            from pfdoctor.report import json
-
-            write(json.render(report, gate), target)
-        else:
-            from pfdoctor.report import text
-
-            lines = text.render(report, gate, layout)
-            if target == STDOUT:
-                print_lines(lines, color)
-            else:
-                write(plain(lines), target)
-    if ("text", STDOUT) not in destinations:
-        for problem in report.problems:
-            say(visible(f"{problem['path']}: {problem['detail']}"))
+    for problem in () if silent else report.problems:
+        say(visible(f"{problem['path']}: {problem['detail']}"))
     if not report.cases:
         say("error: nothing to examine: no flow, deployment, endpoint, environment or model definition was found")
     return summarise(report, gate).exit_code

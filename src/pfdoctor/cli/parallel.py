@@ -48,7 +48,7 @@ def _forked(
     _work = (scans, examine_case)
     context = multiprocessing.get_context("fork")
     with context.Pool(cores, initializer=_quiet) as pool:
-        yield from pool.imap(_examine_one, places, chunksize=_CHUNK)  # type: ignore[arg-type]  # the worker returns what examine_case does
+        yield from pool.imap(_examine_one, places, chunksize=_CHUNK)
     _work = None
 
 

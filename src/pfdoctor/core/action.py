@@ -87,7 +87,7 @@ def parse(raw: Json, schema: FactsSchema, item: FactPath | None, where: tuple[st
     """The action of a mapping such as `{set: {fact: …, value: …}}`; raises ConditionError with its place."""
     if not isinstance(raw, dict) or len(raw) != 1:
         raise ConditionError("an action is a mapping with one key: " + ", ".join(_KEYS), where)
-    (kind, body), = raw.items()
+    ((kind, body),) = raw.items()
     if kind not in _KEYS:
         raise ConditionError(f"unknown action {kind!r}{did_you_mean(str(kind), _KEYS)}", where)
     if not isinstance(body, dict) or set(body) != set(_KEYS[kind]):

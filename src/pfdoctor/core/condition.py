@@ -273,7 +273,8 @@ def _existence(verdict: Verdict, inner: Scope) -> tuple[Evidence, ...]:
 
 def _evaluate_leaf(leaf: Leaf, scope: Scope) -> Verdict:
     found = scope.look_up(leaf.path)
-    operand, more = leaf.value, ()
+    operand: Json = leaf.value
+    more: tuple[Found, ...] = ()
     missing = [Missing(found.path, found.value)] if isinstance(found.value, Unknown) else []
     if leaf.other is not None:
         other = scope.look_up(leaf.other)

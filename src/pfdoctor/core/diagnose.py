@@ -170,7 +170,7 @@ def _bare(rule: Rule, scope: Scope, status: Status, verdict: Verdict, subject: s
 
 def fingerprint(rule: str, subject: str, key: str) -> str:
     """The identity of a finding: stable while the rule, the subject's names and the item's key stay the same."""
-    return hashlib.sha256("\n".join((rule, subject, key)).encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{rule}\n{subject}\n{key}".encode()).hexdigest()[:32]
 
 
 def _subject(rule: Rule, scope: Scope) -> str:

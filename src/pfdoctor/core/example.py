@@ -1,4 +1,4 @@
-"""The examples in a rule (`tests:`): each states facts and what the rule must come to. They are tests and documentation.
+"""The examples in a rule (`tests:`): each states facts and what the rule must come to; tests and documentation in one.
 
 In an example a key left out is unknown and null is observed absent. `symptoms` says which traces were seen or absent;
 `remedied: true` asks that after the first remedy that applies, simulated, the rule no longer fires.
@@ -77,11 +77,11 @@ def _fault(rule: Rule, example: dict[str, Json], catalogue: Catalogue) -> str | 
     if "findings" in example and len(messages) != example["findings"]:
         return f"expected {example['findings']} findings, came to {messages}"
     if example.get("remedied"):
-        return _remedy_fault(rule, facts, catalogue)
+        return _remedy_fault(rule, facts)
     return None
 
 
-def _remedy_fault(rule: Rule, facts: Facts, catalogue: Catalogue) -> str | None:
+def _remedy_fault(rule: Rule, facts: Facts) -> str | None:
     remedied = facts
     for _ in range(20):
         scope = next(_firing(rule, remedied), None)

@@ -159,6 +159,9 @@ class _Reader:
     def condition(self, raw: Json, item: FactPath | None, where: Where) -> Condition | None:
         return self.attempt(where, lambda: parse(raw, self.schema, self.predicates, item, where))
 
+    def action(self, raw: Json, item: FactPath | None, where: Where) -> actions.Action | None:
+        return self.attempt(where, lambda: actions.parse(raw, self.schema, item, where))
+
     def path(self, text: Json, item: FactPath | None, where: Where) -> FactPath | None:
         if not isinstance(text, str):
             self.fault(where, "a path is a text such as flow.nodes")
@@ -256,7 +259,7 @@ def _parse_remedy(raw: Json, each: FactPath | None, reader: _Reader, where: Wher
     parsed = []
     for index, body in enumerate(raw.get("actions", [])):
         place = (*where, "actions", index)
-        one = reader.attempt(place, lambda body=body, place=place: actions.parse(body, reader.schema, each, place))
+        one = reader.action(body, each, place)
         if one is not None:
             parsed.append(one)
     texts: dict[str, FactPath] = {}
@@ -299,9 +302,7 @@ def _parse_references(raw: Json, reader: _Reader) -> tuple[Reference, ...]:
     return tuple(references)
 
 
-def parse_symptom(
-    symptom_id: str, raw: Json, schema: FactsSchema
-) -> tuple[Symptom | None, list[tuple[Where, str]]]:
+def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symptom | None, list[tuple[Where, str]]]:
     """The symptom, or None with all its faults."""
     reader = _Reader(schema, {})
     if not reader.keys(raw, ("id", "title", "contains", "matches", "references"), ()):

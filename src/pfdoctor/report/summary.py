@@ -125,7 +125,7 @@ def _outcomes(report: Report) -> dict[str, Status]:
 
 
 def unchecked(report: Report) -> tuple[Unchecked, ...]:
-    """The unknown verdicts by the fact that was missing first, the largest group first."""
+    """The unknown verdicts by the fact that was missing first, the most verdicts first."""
     rules: dict[tuple[str, str, str | None], tuple[Unknown, set[str], set[str]]] = {}
     for case in report.cases:
         for finding in case.unknown:
@@ -135,7 +135,7 @@ def unchecked(report: Report) -> tuple[Unchecked, ...]:
             names.add(finding.rule)
             cases.add(case.name)
     groups = [Unchecked(reason, tuple(sorted(names)), len(cases)) for reason, names, cases in rules.values()]
-    return tuple(sorted(groups, key=lambda group: (-len(group.rules), group.reason.detail, group.rules)))
+    return tuple(sorted(groups, key=lambda group: (-len(group.rules) * group.cases, group.reason.detail, group.rules)))
 
 
 def first_missing(finding: Finding) -> Missing:

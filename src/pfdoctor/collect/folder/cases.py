@@ -1,4 +1,4 @@
-"""Joins what was found into cases: a deployment with its endpoint, environment, model and flow, and whatever is left."""
+"""Joins what was found into cases: a deployment with its endpoint, environment, model and flow, and what is left."""
 
 from __future__ import annotations
 
@@ -130,10 +130,17 @@ class Joiner:
         name, version = named["name"], named["version"]
         candidates = self._by_name.get((kind, name), [])
         exact = [one for one in candidates if version is not None and one.section.text("version") == version]
-        found = _nearest(deployment.path, exact or [one for one in candidates if version is None or one.section.text("version") is None])
+        found = _nearest(
+            deployment.path,
+            exact or [one for one in candidates if version is None or one.section.text("version") is None],
+        )
         if found is not None:
             given = found.section.text("version")
-            how = f"azureml:{name}:{version} is its name and version" if given == version and version else f"azureml:{name} is its name"
+            how = (
+                f"azureml:{name}:{version} is its name and version"
+                if given == version and version
+                else f"azureml:{name} is its name"
+            )
             note(kind, found.path, how)
         return found
 
@@ -148,7 +155,9 @@ class Joiner:
                 note("flow", target, "the model's path names it")
                 return target.parent, target
             return None
-        if facts is not None and (facts["path"] is not None and not facts["is_remote"] and facts["path_exists"] is False):
+        if facts is not None and (
+            facts["path"] is not None and not facts["is_remote"] and facts["path_exists"] is False
+        ):
             return None
         return self._surrounding_flow(deployment, note)
 
@@ -193,14 +202,14 @@ def _nearest(path: Path, candidates: list[Definition]) -> Definition | None:
 
 def _distance(left: Path, right: Path) -> int:
     a, b = left.parent.parts, right.parent.parts
-    shared = len(os.path.commonprefix([a, b]))
+    shared = next((i for i, (one, other) in enumerate(zip(a, b, strict=False)) if one != other), min(len(a), len(b)))
     return len(a) + len(b) - 2 * shared
 
 
 def model_facts(
     tree: Tree, deployment: Definition | None, model: Definition | None
 ) -> tuple[dict[str, Json] | None, Path | None]:
-    """The model's facts and its local path: from the model file, or inline in the deployment; None when it has neither."""
+    """The model's facts and its local path: from the model file, or inline in the deployment; None without either."""
     if model is not None:
         return read_model(tree, model.path.parent, model.section, tree.name(model.path), inline=False)
     if deployment is None:
@@ -325,7 +334,9 @@ class CaseReader:
         model = model_facts(tree, definition, joined.model)[0]
         kind = deployment["model"]["kind"]
         if model is None and kind != "none":
-            model = _not_found("model definition", f"{deployment['model']['name'] or 'the model'} is registered elsewhere")
+            model = _not_found(
+                "model definition", f"{deployment['model']['name'] or 'the model'} is registered elsewhere"
+            )
         view["model"] = model
         return joined.joins, environment
 
@@ -397,7 +408,11 @@ class CaseReader:
         return _not_found("flow", "the model that the deployment serves is not among them")
 
     def _dockerfile(
-        self, plan: CasePlan, view: dict[str, Json], environment: EnvironmentFacts | None, documents: list[dict[str, Json]]
+        self,
+        plan: CasePlan,
+        view: dict[str, Json],
+        environment: EnvironmentFacts | None,
+        documents: list[dict[str, Json]],
     ) -> None:
         """The Dockerfile of the environment; for a flow without a deployment, the one in its folder."""
         view["dockerfile"] = environment.dockerfile if environment is not None else None
@@ -431,9 +446,7 @@ class CaseReader:
             collector.add_pyproject(folder / "pyproject.toml")
 
     def _beside_flow(self, connection: dict[str, Json]) -> bool:
-        return any(
-            (self._tree.root / connection["file"]).is_relative_to(folder) for folder, _ in self._inventory.flows
-        )
+        return any((self._tree.root / connection["file"]).is_relative_to(folder) for folder, _ in self._inventory.flows)
 
     def _connections(self, plan: CasePlan, gathered: Gathered | None) -> list[Json]:
         """Connection files below the flow's folder, and those elsewhere whose name the flow uses."""
@@ -514,4 +527,6 @@ def _kind_of(path: Path) -> str:
         return "env"
     if path.name.lower().startswith("dockerfile"):
         return "dockerfile"
-    return {".yaml": "yaml", ".yml": "yaml", ".py": "python", ".json": "json", ".prompty": "yaml"}.get(path.suffix, "text")
+    return {".yaml": "yaml", ".yml": "yaml", ".py": "python", ".json": "json", ".prompty": "yaml"}.get(
+        path.suffix, "text"
+    )

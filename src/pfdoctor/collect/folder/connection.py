@@ -50,7 +50,7 @@ _CLI_TYPES = {
     "snowflake": ("Snowflake", None),
 }
 # category of a workspace connection, and the class that the serving app makes of it
-# (promptflow/core/_connection_provider/_workspace_connection_provider.py)
+# in promptflow/core/_connection_provider/_workspace_connection_provider.py
 _CATEGORIES = {
     "AzureOpenAI": "AzureOpenAIConnection",
     "OpenAI": "OpenAIConnection",

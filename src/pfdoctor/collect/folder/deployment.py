@@ -39,8 +39,13 @@ _INTEGERS = (
 )
 _REQUIRED = ("instance_type", "instance_count", "model", "environment", "endpoint_name", "name", "code_configuration")
 _ASSET = re.compile(r"azureml:(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?\Z")
-_REGISTRY = re.compile(r"azureml://registries/(?P<registry>[^/]+)/(?:environments|models)/(?P<name>[^/]+)/?(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))?", re.IGNORECASE)
-_ARM_ASSET = re.compile(r"/(?:environments|models)/(?P<name>[^/]+)/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))", re.IGNORECASE)
+_REGISTRY = re.compile(
+    r"azureml://registries/(?P<registry>[^/]+)/(?:environments|models)/(?P<name>[^/]+)/?(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))?",
+    re.IGNORECASE,
+)
+_ARM_ASSET = re.compile(
+    r"/(?:environments|models)/(?P<name>[^/]+)/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))", re.IGNORECASE
+)
 _SECRET_REFERENCE = re.compile(r"\s*\$\{\{\s*(?:azureml|keyvault):")
 
 
@@ -114,7 +119,13 @@ def _asset(section: Section, *names: str) -> dict[str, Json]:
     """How a model or environment is named: inline, by name and version, from a registry, or not at all."""
     key = next((name for name in names if section.get(name) is not None), names[0])
     value = section.get(key)
-    facts: dict[str, Json] = {"$at": {"": section.place(key)}, "kind": None, "name": None, "version": None, "label": None}
+    facts: dict[str, Json] = {
+        "$at": {"": section.place(key)},
+        "kind": None,
+        "name": None,
+        "version": None,
+        "label": None,
+    }
     if value is None:
         return facts | {"kind": "none"}
     if isinstance(value, dict):
@@ -133,7 +144,12 @@ def _asset(section: Section, *names: str) -> dict[str, Json]:
     kind = "registered"
     if curated or groups["name"].startswith("AzureML-"):
         kind = "curated" if "environment" in names[-1] else "registry"
-    return facts | {"kind": kind, "name": groups["name"], "version": groups.get("version"), "label": groups.get("label")}
+    return facts | {
+        "kind": kind,
+        "name": groups["name"],
+        "version": groups.get("version"),
+        "label": groups.get("label"),
+    }
 
 
 def _code(tree: Tree, folder: Path, section: Section) -> Json:
@@ -195,11 +211,12 @@ def _malformed_variables(section: Section) -> list[Json]:
         return found
     if isinstance(raw, list):
         for index, value in enumerate(raw):
-            place = section.document.place(*section.path, section.key("environment_variables") or "", index)
-            found.append({"$at": {"": list(place or [1])}, "name": None, "value": value, "problem": "list"})
+            at = section.document.place(*section.path, section.key("environment_variables") or "", index)
+            found.append({"$at": {"": list(at or [1])}, "name": None, "value": value, "problem": "list"})
     elif isinstance(raw, str) and not any_placeholder(raw):
-        place = section.place("environment_variables")
-        found.append({"$at": {"": place}, "name": None, "value": raw, "problem": "equals-sign"})
+        found.append(
+            {"$at": {"": section.place("environment_variables")}, "name": None, "value": raw, "problem": "equals-sign"}
+        )
     return found
 
 
@@ -207,7 +224,9 @@ def _request_settings(section: Section) -> Json:
     child = section.child("request_settings")
     if child is None:
         return None
-    facts: dict[str, Json] = {"$at": child.places("request_timeout_ms", "max_concurrent_requests_per_instance", "max_queue_wait_ms")}
+    facts: dict[str, Json] = {
+        "$at": child.places("request_timeout_ms", "max_concurrent_requests_per_instance", "max_queue_wait_ms")
+    }
     for name, old in (("request_timeout_ms", "request_timeout"), ("max_queue_wait_ms", "max_queue_wait")):
         facts[name] = _milliseconds(child.get(name), child.get(old), name)
         facts["$at"].setdefault(name, child.place(old))
@@ -239,11 +258,17 @@ def _probe(section: Section, name: str) -> Json:
     child = section.child(name)
     if child is None:
         return None
-    facts: dict[str, Json] = {"$at": child.places("initial_delay", "period", "timeout", "failure_threshold", "success_threshold", "path", "port")}
+    facts: dict[str, Json] = {
+        "$at": child.places(
+            "initial_delay", "period", "timeout", "failure_threshold", "success_threshold", "path", "port"
+        )
+    }
     for key in ("initial_delay", "period", "timeout"):
         raw = child.get(key)
         length = seconds(raw if not (isinstance(raw, str) and raw.isdigit()) else int(raw))
-        facts[key] = length if raw is None or length is not None else Unknown("malformed", f"{raw!r} is no duration").to_json()
+        facts[key] = (
+            length if raw is None or length is not None else Unknown("malformed", f"{raw!r} is no duration").to_json()
+        )
     for key in ("failure_threshold", "success_threshold", "port"):
         facts[key] = child.get(key)
     http = child.child("http_get")
@@ -275,7 +300,9 @@ def _data_collector(section: Section) -> Json:
     rate = child.get("sampling_rate")
     return {
         "$at": child.places("sampling_rate", "rolling_rate"),
-        "sampling_rate": rate if rate is None or isinstance(rate, int | float) else Unknown("malformed", f"{rate!r} is no number").to_json(),
+        "sampling_rate": rate
+        if rate is None or isinstance(rate, int | float)
+        else Unknown("malformed", f"{rate!r} is no number").to_json(),
         "rolling_rate": child.text("rolling_rate"),
         "collections": collections,
     }
@@ -364,7 +391,9 @@ def _unfilled(section: Section) -> tuple[list[Json], list[Json]]:
                         "$at": {"": list(place or [1])},
                         "key": dotted,
                         "value": value,
-                        "required": bool(path) and path[0] in _REQUIRED and path[-1] not in ("description", "version_description"),
+                        "required": bool(path)
+                        and path[0] in _REQUIRED
+                        and path[-1] not in ("description", "version_description"),
                     }
                 )
 

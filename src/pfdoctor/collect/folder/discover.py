@@ -81,11 +81,15 @@ def _walk(tree: Tree, top: Path, inventory: Inventory) -> Iterator[tuple[Path, l
             with os.scandir(folder) as found:
                 listed = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            inventory.problems.append(_problem(tree, folder, "unreadable", f"cannot be listed: {error.strerror or error}"))
+            inventory.problems.append(
+                _problem(tree, folder, "unreadable", f"cannot be listed: {error.strerror or error}")
+            )
             continue
         entries += len(listed)
         if entries > _MAX_ENTRIES:
-            inventory.problems.append(_problem(tree, folder, "too-large", f"more than {_MAX_ENTRIES:,} files: the rest was not examined"))
+            inventory.problems.append(
+                _problem(tree, folder, "too-large", f"more than {_MAX_ENTRIES:,} files: the rest was not examined")
+            )
             return
         for entry in listed:
             try:
@@ -127,9 +131,8 @@ def _folder(tree: Tree, folder: Path, names: list[str], inventory: Inventory) ->
             if name.endswith(".prompty") and not _inside_flow(folder, inventory):
                 inventory.flows.append((folder, folder / name))
     for name in names:
-        if name.endswith(_YAML) and name not in FLOW_FILES:
-            _yaml(tree, folder / name, inventory)
-        elif name.endswith(".json") and _ARM_NAME.search(name) and not name.endswith(".schema.json"):
+        is_yaml = name.endswith(_YAML) and name not in FLOW_FILES
+        if is_yaml or (name.endswith(".json") and _ARM_NAME.search(name) and not name.endswith(".schema.json")):
             _yaml(tree, folder / name, inventory)
 
 
@@ -145,11 +148,22 @@ def _file(tree: Tree, path: Path, inventory: Inventory) -> None:
     elif path.suffix == ".prompty":
         inventory.flows.append((path.parent, path))
     elif path.suffix in (*_YAML, ".json"):
-        before = len(inventory.definitions) + len(inventory.connections) + len(inventory.roles) + len(inventory.documents)
+        before = (
+            len(inventory.definitions) + len(inventory.connections) + len(inventory.roles) + len(inventory.documents)
+        )
         _yaml(tree, path, inventory, certain=True)
-        after = len(inventory.definitions) + len(inventory.connections) + len(inventory.roles) + len(inventory.documents)
+        after = (
+            len(inventory.definitions) + len(inventory.connections) + len(inventory.roles) + len(inventory.documents)
+        )
         if before == after:
-            inventory.problems.append(_problem(tree, str(path), "not-ours", "is no flow, deployment, endpoint, environment, model, connection or role definition"))
+            inventory.problems.append(
+                _problem(
+                    tree,
+                    str(path),
+                    "not-ours",
+                    "is no flow, deployment, endpoint, environment, model, connection or role definition",
+                )
+            )
     elif any(name in (tree.listing(path.parent) or ()) for name in FLOW_FILES):
         # a tool, a template or requirements of a flow: the flow is what can be examined
         inventory.flows.append((path.parent, None))
@@ -158,7 +172,7 @@ def _file(tree: Tree, path: Path, inventory: Inventory) -> None:
 
 
 def _yaml(tree: Tree, path: Path, inventory: Inventory, *, certain: bool = False) -> None:
-    """Reads a YAML or JSON file that may define something. `certain`: the user named it, so say why it cannot be read."""
+    """Reads a YAML or JSON file that may define something. `certain`: the user named it, so say what hinders."""
     text = tree.read(path)
     name = tree.name(path)
     likely = certain or _ARM_NAME.search(path.name) is not None
@@ -213,7 +227,9 @@ _DEPLOYMENT_KEYS = frozenset(
     "liveness_probe readiness_probe scale_settings environment_variables egress_public_network_access "
     "data_collector".split()
 )
-_MODEL_KEYS = frozenset("$schema name version path type description properties tags flavors stage id model_format datastore".split())
+_MODEL_KEYS = frozenset(
+    "$schema name version path type description properties tags flavors stage id model_format datastore".split()
+)
 _BATCH = frozenset(("mini_batch_size", "max_concurrency_per_instance", "output_action", "resources", "compute"))
 
 
@@ -224,7 +240,11 @@ def classify(value: dict[str, Json]) -> tuple[str | None, str, bool]:
     """
     properties = value.get("properties")
     arm_type = str(value.get("type", "")).lower()
-    if isinstance(properties, dict) and ("microsoft.machinelearningservices/" in arm_type or "endpointComputeType" in properties or "authMode" in properties):
+    if isinstance(properties, dict) and (
+        "microsoft.machinelearningservices/" in arm_type
+        or "endpointComputeType" in properties
+        or "authMode" in properties
+    ):
         return _classify_arm(arm_type, properties)
     schema = str(value.get("$schema", "")).lower()
     if "batch" in schema or "pipelinejob" in schema or "commandjob" in schema:
@@ -235,7 +255,11 @@ def classify(value: dict[str, Json]) -> tuple[str | None, str, bool]:
     keys = set(value)
     if "nodes" in keys or "jobs" in keys or "services" in keys or "steps" in keys or "kind" in keys or "stages" in keys:
         return None, "", False
-    if keys & {"model", "environment", "code_configuration"} and len(keys & _DEPLOYMENT_KEYS) >= 2 and not keys & (_BATCH - {"resources"}):
+    if (
+        keys & {"model", "environment", "code_configuration"}
+        and len(keys & _DEPLOYMENT_KEYS) >= 2
+        and not keys & (_BATCH - {"resources"})
+    ):
         kubernetes = str(value.get("type", "")).lower() == "kubernetes" or "resources" in keys
         return "deployment", "kubernetes" if kubernetes else "managed", False
     if str(value.get("auth_mode", "")).lower() in ("key", "aml_token", "aad_token") and "inputs" not in keys:
@@ -243,15 +267,26 @@ def classify(value: dict[str, Json]) -> tuple[str | None, str, bool]:
     if _is_environment(value, keys):
         return "environment", "", False
     path = value.get("path")
-    if keys <= _MODEL_KEYS and isinstance(path, str) and (
-        str(value.get("type")) in ("custom_model", "mlflow_model", "triton_model") or _promptflow_property(properties)
+    if (
+        keys <= _MODEL_KEYS
+        and isinstance(path, str)
+        and (
+            str(value.get("type")) in ("custom_model", "mlflow_model", "triton_model")
+            or _promptflow_property(properties)
+        )
     ):
         return "model", "", False
     return None, "", False
 
 
 def _is_environment(value: dict[str, Json], keys: set[str]) -> bool:
-    if not keys <= ENVIRONMENT_KEYS | {"inferenceConfig", "live_route", "liveness_route", "readiness_route", "scoring_route"}:
+    if not keys <= ENVIRONMENT_KEYS | {
+        "inferenceConfig",
+        "live_route",
+        "liveness_route",
+        "readiness_route",
+        "scoring_route",
+    }:
         return False
     if keys & {"inference_config", "inferenceConfig", "conda_file"}:
         return bool(keys & {"name", "image", "build", "conda_file"})

@@ -95,9 +95,8 @@ def _total(traffic: Json) -> Json:
     for name, share in traffic.items():
         if name == "$at":
             continue
-        if isinstance(share, str) and share.strip().isdigit():
-            share = int(share)
-        if isinstance(share, bool) or not isinstance(share, int | float):
+        number = int(share) if isinstance(share, str) and share.strip().isdigit() else share
+        if isinstance(number, bool) or not isinstance(number, int | float):
             return Unknown("malformed", f"the traffic of {name} is {share!r}, no number").to_json()
-        total += share
+        total += number
     return total

@@ -20,7 +20,9 @@ KEYS = frozenset(
     "resource_group auto_rebuild stage".split()
 )
 ROUTES = ("liveness_route", "readiness_route", "scoring_route")
-_ROUTE_LIKE = frozenset((*ROUTES, "inference_config", "inferenceConfig", "live_route", "liveRoute", "ready_route", "score_route"))
+_ROUTE_LIKE = frozenset(
+    (*ROUTES, "inference_config", "inferenceConfig", "live_route", "liveRoute", "ready_route", "score_route")
+)
 
 
 @dataclass(slots=True)
@@ -99,34 +101,41 @@ def _inference_config(section: Section) -> Json:
 
 def _misplaced(section: Section, outer: Section | None, *, inline: bool) -> list[Json]:
     """Keys of inference_config where the schema does not look for them."""
-    found: list[Json] = []
     home = "environment.inference_config" if inline else "inference_config, at the top of the environment"
-
-    def note(where: Section, key: str, parent: str, expected: str) -> None:
-        place = where.document.key_place(*where.path, key)
-        found.append({"$at": {"": list(place or [1])}, "key": key, "parent": parent, "expected": expected})
-
-    for parent in ("build", "environment_variables", "properties"):
-        child = section.child(parent)
-        if child is not None and not (section.arm and parent == "properties"):
-            for key in child.value:
-                if key in _ROUTE_LIKE:
-                    note(child, key, parent, home)
+    found: list[Json] = []
     if not section.arm:
-        for key in section.value:
-            if key in _ROUTE_LIKE and key != "inference_config":
-                note(section, key, "the environment", home)
-    config = section.child("inference_config")
-    if config is not None and not section.arm:
-        for key in config.value:
-            if key not in ROUTES:
-                close = difflib.get_close_matches(snake(key), ROUTES, n=1, cutoff=0.5)
-                note(config, key, "inference_config", close[0] if close else "one of " + ", ".join(ROUTES))
-    if outer is not None:
-        for key in outer.value:
-            if key in _ROUTE_LIKE:
-                note(outer, key, "the deployment", home)
+        found += _route_keys(section, "the environment", home, but="inference_config")
+        found += [
+            one
+            for name in ("build", "environment_variables", "properties")
+            for one in _route_keys(section.child(name), name, home)
+        ]
+        found += _unknown_routes(section.child("inference_config"))
+    found += _route_keys(outer, "the deployment", home)
     return found
+
+
+def _route_keys(section: Section | None, parent: str, expected: str, but: str | None = None) -> list[Json]:
+    if section is None:
+        return []
+    return [
+        _misplaced_key(section, key, parent, expected) for key in section.value if key in _ROUTE_LIKE and key != but
+    ]
+
+
+def _unknown_routes(config: Section | None) -> list[Json]:
+    found: list[Json] = []
+    for key in config.value if config is not None else ():
+        if key not in ROUTES and config is not None:
+            close = difflib.get_close_matches(snake(key), ROUTES, n=1, cutoff=0.5)
+            expected = close[0] if close else "one of " + ", ".join(ROUTES)
+            found.append(_misplaced_key(config, key, "inference_config", expected))
+    return found
+
+
+def _misplaced_key(section: Section, key: str, parent: str, expected: str) -> dict[str, Json]:
+    place = section.document.key_place(*section.path, key)
+    return {"$at": {"": list(place or [1])}, "key": key, "parent": parent, "expected": expected}
 
 
 def _build(tree: Tree, folder: Path, build: Section, result: EnvironmentFacts) -> None:
@@ -180,7 +189,13 @@ def _conda(tree: Tree, folder: Path, section: Section, result: EnvironmentFacts)
     raw = section.get("conda_file")
     if raw is None:
         return
-    facts: dict[str, Json] = {"$at": section.places("conda_file"), "path": None, "exists": True, "python": None, "has_pip": None}
+    facts: dict[str, Json] = {
+        "$at": section.places("conda_file"),
+        "path": None,
+        "exists": True,
+        "python": None,
+        "has_pip": None,
+    }
     result.environment["conda_file"] = facts
     if isinstance(raw, dict):
         child = section.child("conda_file")

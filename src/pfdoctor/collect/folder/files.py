@@ -9,12 +9,17 @@ from pathlib import Path
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.yaml_document import MAX_BYTES
 
-_ENCODINGS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_ENCODINGS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a file could not be read as what it is: a code of the facts schema, a detail, and a line where there is one."""
+    """Why a file could not be read as what it is: a code of the facts schema, a detail, and a line if there is one."""
 
     code: str
     detail: str
@@ -67,7 +72,9 @@ class Tree:
 
     def _read(self, path: str) -> Text | Problem:
         if not self.inside(path):
-            return Problem("outside-boundary", f"{self.name(path)} lies outside {self.name(self.boundary)} and was not read")
+            return Problem(
+                "outside-boundary", f"{self.name(path)} lies outside {self.name(self.boundary)} and was not read"
+            )
         try:
             size = os.stat(path).st_size
             if size > MAX_BYTES:
@@ -112,7 +119,10 @@ def decode(data: bytes) -> Text | Problem:
     for mark, encoding in _ENCODINGS:
         if data.startswith(mark):
             try:
-                return Text(data.decode(encoding).removeprefix("\ufeff"), Problem("encoding", f"is written in {encoding.upper()}, not in UTF-8", 1))
+                return Text(
+                    data.decode(encoding).removeprefix("\ufeff"),
+                    Problem("encoding", f"is written in {encoding.upper()}, not in UTF-8", 1),
+                )
             except UnicodeDecodeError:
                 return Problem("binary", "is no text")
     if b"\x00" in data:

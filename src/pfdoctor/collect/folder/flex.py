@@ -39,9 +39,7 @@ def read_flex(tree: Tree, folder: Path, section: Section, gathered: Gathered) ->
     elif well_formed:
         close = difflib.get_close_matches(module, sorted(local_modules(tree, folder)), n=1)
         facts["suggestion"] = close[0] if close else None
-    facts["init_defaults"] = [
-        name for name, one in section.children("init") if one.get("default") is not None
-    ]
+    facts["init_defaults"] = [name for name, one in section.children("init") if one.get("default") is not None]
     flow["flex"] = facts
 
 

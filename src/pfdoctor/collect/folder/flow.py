@@ -117,10 +117,14 @@ def _document(tree: Tree, file: Path, gathered: Gathered) -> YamlDocument | Unkn
         return fail(Problem(error.code, error.detail, error.line))
     if len(documents) > 1:
         place = documents[1].place()
-        return fail(Problem("several-documents", "holds several YAML documents; a flow is one", place[0] if place else 1))
+        return fail(
+            Problem("several-documents", "holds several YAML documents; a flow is one", place[0] if place else 1)
+        )
     value = documents[0].value if documents else None
     if not isinstance(value, dict):
-        what = "is empty" if value is None else f"holds a {'list' if isinstance(value, list) else 'text'}, not a mapping"
+        what = (
+            "is empty" if value is None else f"holds a {'list' if isinstance(value, list) else 'text'}, not a mapping"
+        )
         return fail(Problem("not-a-mapping", what, 1))
     return documents[0]
 
@@ -168,14 +172,16 @@ def _count(entries: Json, marker: str) -> Json:
 
 def _wrong_type(gathered: Gathered, section: Section, key: str, expected: str) -> Unknown:
     place = section.place(key)
-    problem = Problem("wrong-type", f"{'.'.join(map(str, (*section.path, key)))} is not {expected}", place[0] if place else None)
+    problem = Problem(
+        "wrong-type", f"{'.'.join(map(str, (*section.path, key)))} is not {expected}", place[0] if place else None
+    )
     gathered.documents.append(problem.fact(gathered.flow["file"], "flow"))
     return problem.unknown()
 
 
 def _inputs(section: Section, gathered: Gathered) -> Json:
     raw = section.get("inputs")
-    if raw is None or raw == [] or raw == {}:
+    if raw in (None, [], {}):
         return []
     if not isinstance(raw, dict):
         return _wrong_type(gathered, section, "inputs", "a mapping of name to {type: …}").to_json()
@@ -204,7 +210,7 @@ def _inputs(section: Section, gathered: Gathered) -> Json:
 
 def _outputs(section: Section, gathered: Gathered) -> Json:
     raw = section.get("outputs")
-    if raw is None or raw == [] or raw == {}:
+    if raw in (None, [], {}):
         return []
     if not isinstance(raw, dict):
         return _wrong_type(gathered, section, "outputs", "a mapping of name to {type: …, reference: …}").to_json()
@@ -236,7 +242,8 @@ def _environment(tree: Tree, folder: Path, section: Section) -> Json:
     named_exists = tree.exists(folder / named) if named is not None else None
     image = child.text("image") if child is not None else None
     return {
-        "$at": child.places("image", "python_requirements_txt") | {"python_requirements": child.place("python_requirements_txt")}
+        "$at": child.places("image", "python_requirements_txt")
+        | {"python_requirements": child.place("python_requirements_txt")}
         if child is not None
         else {},
         "image": read_image(image) if image is not None else None,
@@ -293,7 +300,9 @@ def _dag(tree: Tree, folder: Path, section: Section, gathered: Gathered) -> None
     flow["templates"] = _templates(tree, folder, flow["nodes"], gathered)
 
 
-def _node(tree: Tree, folder: Path, section: Section, gathered: Gathered, variant: str | None = None) -> dict[str, Json]:
+def _node(
+    tree: Tree, folder: Path, section: Section, gathered: Gathered, variant: str | None = None
+) -> dict[str, Json]:
     source = section.child("source")
     path = source.text("path") if source is not None else None
     inputs = section.get("inputs")
@@ -302,7 +311,9 @@ def _node(tree: Tree, folder: Path, section: Section, gathered: Gathered, varian
     entries = section.child("inputs")
     connection = section.text("connection")
     node: dict[str, Json] = {
-        "$at": section.places("name", "type", "api", "connection", "provider", "module", "tool", "aggregation", "activate")
+        "$at": section.places(
+            "name", "type", "api", "connection", "provider", "module", "tool", "aggregation", "activate"
+        )
         | _source_places(source),
         "name": section.text("name"),
         "type": section.text("type"),
@@ -334,9 +345,7 @@ def _truthy(value: Json) -> bool:
 def _source_places(source: Section | None) -> dict[str, Json]:
     if source is None:
         return {}
-    return {
-        f"source_{name}": place for name in ("type", "path", "tool") if (place := source.place(name)) is not None
-    }
+    return {f"source_{name}": place for name in ("type", "path", "tool") if (place := source.place(name)) is not None}
 
 
 def _node_input(entries: Section, name: str) -> dict[str, Json]:
@@ -462,7 +471,14 @@ def _variants(
     for name, node in used.items():
         if table is None or name not in table.value:
             summaries.append(
-                {"$at": {"": node["$at"].get("")}, "node": name, "default_variant": None, "variants": [], "defined": False, "used": True}
+                {
+                    "$at": {"": node["$at"].get("")},
+                    "node": name,
+                    "default_variant": None,
+                    "variants": [],
+                    "defined": False,
+                    "used": True,
+                }
             )
     return summaries, bodies
 
@@ -517,9 +533,8 @@ def local_modules(tree: Tree, folder: Path) -> set[str]:
     for name in tree.listing(folder) or []:
         if name.endswith(".py"):
             modules.add(name[:-3])
-        elif "." not in name and any(one.endswith(".py") for one in tree.listing(folder / name) or []):
-            modules.add(name)
         elif "." not in name and (folder / name).is_dir():
+            # a folder without __init__.py is a package too
             modules.add(name)
     return modules
 
@@ -574,7 +589,9 @@ def _samples(tree: Tree, folder: Path) -> Json:
         return facts | {"problem": "invalid-json", "detail": str(error), "line": line, "$at": {"": [line]}}
     if text.problem is not None:
         return facts | {"problem": "invalid-json", "detail": text.problem.detail, "line": 1}
-    return facts | ({} if isinstance(value, list) else {"problem": "not-a-list", "detail": "samples are a list of objects"})
+    return facts | (
+        {} if isinstance(value, list) else {"problem": "not-a-list", "detail": "samples are a list of objects"}
+    )
 
 
 _DOTENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)

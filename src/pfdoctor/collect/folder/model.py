@@ -11,7 +11,9 @@ from pfdoctor.collect.folder.section import Section, any_placeholder
 from pfdoctor.core.model import Json, Unknown
 
 
-def read_model(tree: Tree, folder: Path, section: Section, file: str, *, inline: bool) -> tuple[dict[str, Json], Path | None]:
+def read_model(
+    tree: Tree, folder: Path, section: Section, file: str, *, inline: bool
+) -> tuple[dict[str, Json], Path | None]:
     """The facts of a model mapping, and the local folder or file at its path (None when there is none)."""
     properties = section.child("properties")
     return _model(
@@ -31,7 +33,9 @@ def read_model(tree: Tree, folder: Path, section: Section, file: str, *, inline:
     )
 
 
-def read_path_model(tree: Tree, folder: Path, path: str, file: str, place: list[int] | None) -> tuple[dict[str, Json], Path | None]:
+def read_path_model(
+    tree: Tree, folder: Path, path: str, file: str, place: list[int] | None
+) -> tuple[dict[str, Json], Path | None]:
     """The facts of a model that a deployment names by a local path."""
     facts: dict[str, Json] = {
         "$file": file,

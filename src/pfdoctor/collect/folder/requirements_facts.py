@@ -31,7 +31,9 @@ class RequirementsCollector:
             entries = {"$incomplete": {"code": self._unread.code, "detail": self._unread.detail}, "items": entries}
         return {"files": self.files, "entries": entries, "options": self.options}
 
-    def add_file(self, path: Path, named_by: str, written: str, place: list[int] | None = None, file: str | None = None) -> None:
+    def add_file(
+        self, path: Path, named_by: str, written: str, place: list[int] | None = None, file: str | None = None
+    ) -> None:
         """Reads a requirements file and those it includes. `file` and `place` are where it is named."""
         key = os.path.normpath(path)
         if key in self._seen or len(self._seen) >= _MAX_FILES:
@@ -56,7 +58,13 @@ class RequirementsCollector:
         parsed = read_requirements(text.text, name, "dockerfile" if named_by == "dockerfile" else "requirements")
         self._take(parsed)
         for include in parsed.includes:
-            self.add_file(Path(os.path.normpath(path.parent / include.path)), "requirements", include.path, list(include.place), name)
+            self.add_file(
+                Path(os.path.normpath(path.parent / include.path)),
+                "requirements",
+                include.path,
+                list(include.place),
+                name,
+            )
 
     def add_environment(self, environment: EnvironmentFacts) -> None:
         """What the environment's Dockerfile and conda file install."""

@@ -64,7 +64,7 @@ def read_role(
     blocks = list(_blocks(body, here, keys))
     if not blocks:
         return None
-    misprints = [
+    misprints: list[dict[str, Json]] = [
         {"$at": {"": _list(document.place(*where))}, "action": action, "suggestion": meant}
         for block, at in blocks
         for key, actions in block.items()

@@ -56,7 +56,7 @@ class Section:
         value = self.value.get(key) if key is not None else None
         if key is None or not isinstance(value, list | dict):
             return
-        pairs: Iterator[tuple[Key, Json]] = enumerate(value) if isinstance(value, list) else iter(value.items())  # type: ignore[assignment]  # both are pairs of key and element
+        pairs: Iterator[tuple[Key, Json]] = enumerate(value) if isinstance(value, list) else iter(value.items())
         for index, element in pairs:
             if isinstance(element, dict):
                 yield index, Section(self.document, (*self.path, key, index), element, self.arm)
@@ -106,8 +106,14 @@ def seconds(value: Json) -> float | None:
     return days * 86_400 + hours * 3_600 + minutes * 60 + rest
 
 
-_INSERT = re.compile(r"^\s*(?:<[^<>\n]{1,80}>|\{(?!\{)\s*[A-Za-z][^{}\n]{0,80}\}|__[A-Za-z0-9][A-Za-z0-9_.-]*?__|\[\[?[A-Z_ ]{3,40}\]\]?|(?:TODO|CHANGEME|FIXME|REPLACE[_ -]?ME))\s*$")
-_INSERT_INSIDE = re.compile(r"<[A-Za-z][A-Za-z0-9_ .-]{1,60}>|\{(?:insert|your)[^{}\n]{0,80}\}|__[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*__", re.IGNORECASE)
+_INSERT = re.compile(
+    r"^\s*(?:<[^<>\n]{1,80}>|\{(?!\{)\s*[A-Za-z][^{}\n]{0,80}\}|__[A-Za-z0-9][A-Za-z0-9_.-]*?__|\[\[?[A-Z_ ]{3,40}\]\]?"
+    r"|(?:TODO|CHANGEME|FIXME|REPLACE[_ -]?ME))\s*$"
+)
+_INSERT_INSIDE = re.compile(
+    r"<[A-Za-z][A-Za-z0-9_ .-]{1,60}>|\{(?:insert|your)[^{}\n]{0,80}\}|__[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*__",
+    re.IGNORECASE,
+)
 _TEMPLATE = re.compile(r"\{\{|\{%|\$\{\{|\$\([A-Za-z_][\w.-]*\)|\$\{[A-Za-z_][\w.]*\}|#\{[^{}]+\}#")
 
 

@@ -57,6 +57,8 @@ def excerpts(origins: dict[str, list[Json]], texts: dict[str, str]) -> dict[str,
             continue
         redacted = redact_text(text).split("\n")
         found[file] = {
-            str(line): redacted[line - 1].rstrip("\r")[:_EXCERPT_WIDTH] for line in sorted(lines) if line <= len(redacted)
+            str(line): redacted[line - 1].rstrip("\r")[:_EXCERPT_WIDTH]
+            for line in sorted(lines)
+            if line <= len(redacted)
         }
     return found

@@ -1,8 +1,7 @@
 """Derived facts: what follows from the collected ones. They describe and never judge.
 
-Each function takes a view and returns the derived facts; a derived element may carry `"$from": path`, the collected fact
-it came from (relative to the view), and has its place. A view that already holds a derived fact keeps it, so that the
-examples of rules can state it directly.
+Each function takes a view and returns the derived facts; a derived element may carry `"$from": path`, the collected
+fact it came from (relative to the view), and has its place. A view that already holds a derived fact keeps it.
 """
 
 from __future__ import annotations

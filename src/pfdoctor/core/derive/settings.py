@@ -39,11 +39,15 @@ def derive_settings(view: dict[str, Json]) -> Json:
     engine = reader.get("PROMPTFLOW_SERVING_ENGINE")
     provider = reader.derive("PROMPTFLOW_CONNECTION_PROVIDER", _provider, empty_is_unset=True)
     return {
-        "response_fields": reader.derive("PROMPTFLOW_RESPONSE_INCLUDED_FIELDS", lambda text: _response_fields(text, view)),
+        "response_fields": reader.derive(
+            "PROMPTFLOW_RESPONSE_INCLUDED_FIELDS", lambda text: _response_fields(text, view)
+        ),
         "init_config": reader.derive("PF_FLOW_INIT_CONFIG", _init_config),
         "missing_init_arguments": _missing_init(view, reader),
         # the app reads the override only where no connection provider is set
-        "config_override": None if provider is not None else reader.derive("PRT_CONFIG_OVERRIDE", _config_override, empty_is_unset=True),
+        "config_override": None
+        if provider is not None
+        else reader.derive("PRT_CONFIG_OVERRIDE", _config_override, empty_is_unset=True),
         "connection_provider": provider,
         "secret_references": _secret_references(reader),
         "engine": "flask" if engine is None else engine,
@@ -51,7 +55,11 @@ def derive_settings(view: dict[str, Json]) -> Json:
         "worker_threads": 1 if threads is None else threads,
         "capacity": workers * (1 if threads is None else threads)
         if isinstance(workers, int) and (threads is None or isinstance(threads, int))
-        else workers if isinstance(workers, dict) else threads if isinstance(threads, dict) else None,
+        else workers
+        if isinstance(workers, dict)
+        else threads
+        if isinstance(threads, dict)
+        else None,
         "connection_overrides": _connection_overrides(view, reader),
         "application_insights": reader.derive("APPLICATIONINSIGHTS_CONNECTION_STRING", _application_insights),
         "collected_names": _collected(deployment),
@@ -74,11 +82,9 @@ class _Variables:
         return str(value) if isinstance(value, int | float) else json.dumps(value)
 
     def source(self, name: str) -> str:
-        return f'deployment.environment_variables.{name}'
+        return f"deployment.environment_variables.{name}"
 
-    def derive(
-        self, name: str, take_apart: Callable[[str], dict[str, Json]], *, empty_is_unset: bool = False
-    ) -> Json:
+    def derive(self, name: str, take_apart: Callable[[str], dict[str, Json]], *, empty_is_unset: bool = False) -> Json:
         """A variable taken apart; null when unset, unknown when it is a template."""
         value = self.get(name)
         if value is None or isinstance(value, dict) or (empty_is_unset and value == ""):
@@ -110,7 +116,8 @@ def _response_fields(text: str, view: dict[str, Json]) -> dict[str, Json]:
     else:
         unknown = Unknown("not-in-files", "the outputs of the flow are not known").to_json()
     usable = isinstance(value, list | dict | str)
-    return {"value": text, "is_json_list": isinstance(value, list), "usable": usable, "names": names, "unknown_names": unknown}
+    facts = {"value": text, "is_json_list": isinstance(value, list), "usable": usable}
+    return facts | {"names": names, "unknown_names": unknown}
 
 
 def _init_config(text: str) -> dict[str, Json]:
@@ -175,7 +182,7 @@ def _secret_references(reader: _Variables) -> list[Json]:
 
 
 def _connection_overrides(view: dict[str, Json], reader: _Variables) -> Json:
-    """Variables named like a connection of the flow. The app looks for the name with `_` for each blank, nothing else."""
+    """Variables named like a connection of the flow. The app looks for the name with `_` for each blank."""
     needs = view.get("needs")
     connections = needs.get("connections") if isinstance(needs, dict) else None
     if not isinstance(connections, list):

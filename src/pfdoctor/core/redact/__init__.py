@@ -35,7 +35,7 @@ __all__ = ["INSTRUMENTATION_KEY", "find_secrets", "is_secret_name", "redact_text
 def redact_text(text: str) -> str:
     """The text with a token such as `[redacted: Azure OpenAI key]` for every literal secret; it has as many lines."""
     while True:
-        hits = _without_tokens(text, _detect(text, code=False))
+        hits = _without_tokens(text, _detect(text, code=False, broad=True))
         if not hits:
             return text
         parts: list[str] = []
@@ -53,7 +53,7 @@ def redact_value(value: Json, key: str | None = None) -> Json:
     names of things stay.
     """
     if isinstance(value, str):
-        if key is not None and is_secret_name(key) and is_literal(value):
+        if key is not None and is_secret_name(key) and is_literal(value, strength_of(key)):
             return _token(kind_of(key, value))
         return redact_text(value)
     if isinstance(value, list):
@@ -76,7 +76,7 @@ def find_secrets(text: str, file_kind: str) -> list[dict[str, Json]]:
     The end column is exclusive, on the line where the secret begins. `name` is the key or variable beside it, or None;
     `recognised` is false when only that name and the randomness of the value speak for a secret.
     """
-    hits = _without_tokens(text, _detect(text, code=file_kind == "python"))
+    hits = _without_tokens(text, _detect(text, code=file_kind == "python", broad=False))
     if not hits:
         return []
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -134,8 +134,11 @@ def _without_tokens(text: str, hits: list[Hit]) -> list[Hit]:
     return joined
 
 
-def _detect(text: str, *, code: bool) -> list[Hit]:
-    """Every secret, in no order, possibly overlapping. In `code` a value beside a name counts only in quotes."""
+def _detect(text: str, *, code: bool, broad: bool) -> list[Hit]:
+    """Every secret, in no order, possibly overlapping.
+
+    In `code` a value beside a name counts only in quotes; `broad` see `is_secret`.
+    """
     hits: list[Hit] = []
     for form in FORMS:
         if any(literal in text for literal in form.literals):
@@ -143,7 +146,7 @@ def _detect(text: str, *, code: bool) -> list[Hit]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered, and offsets would shift
         lowered = "".join(letter.lower() if letter.isascii() else letter for letter in text)
-    hits += _named(text, lowered, code=code)
+    hits += _named(text, lowered, code=code, broad=broad)
     hits += _secret_blocks(text)
     return hits
 
@@ -178,7 +181,7 @@ _MAX_VALUE = 4000
 _EXPRESSION = re.compile(r"[A-Za-z_][\w.]*(?:\(|\[|\.[A-Za-z_]+\b)|(?:await|lambda|not|if|f\"|f')\b")
 
 
-def _named(text: str, lowered: str, *, code: bool) -> Iterator[Hit]:
+def _named(text: str, lowered: str, *, code: bool, broad: bool) -> Iterator[Hit]:
     """Values beside the name of a secret: random ones, and for passwords anything that is no word."""
     seen: set[int] = set()
     for trigger in _TRIGGERS:
@@ -188,13 +191,13 @@ def _named(text: str, lowered: str, *, code: bool) -> Iterator[Hit]:
             end = rest.end() if rest is not None else position + len(trigger)
             if end not in seen:
                 seen.add(end)
-                hit = _value_after(text, position, end, code=code)
+                hit = _value_after(text, position, end, code=code, broad=broad)
                 if hit is not None:
                     yield hit
             position = lowered.find(trigger, position + len(trigger))
 
 
-def _value_after(text: str, position: int, end: int, *, code: bool) -> Hit | None:
+def _value_after(text: str, position: int, end: int, *, code: bool, broad: bool) -> Hit | None:
     """The secret behind the name that ends at `end` and holds a trigger at `position`, if there is one."""
     head = text[max(0, position - 60) : position]
     start = position - len(head) + len(head.rstrip(_NAME_LETTERS))
@@ -227,7 +230,9 @@ def _value_after(text: str, position: int, end: int, *, code: bool) -> Hit | Non
     value = text[begin:stop]
     # in ["password", "username"] the second is no value of the first
     assigned = quoted is not None and "," not in separator[0]
-    if not is_secret(value, strength, assigned=assigned) or set(letters_of(value)) <= set(words_of(name)):
+    # x = y2z3 may be an expression of any language; x=y2z3 and x: y2z3 are settings
+    broad = broad and (assigned or ":" in separator[0] or separator[0] == "=")
+    if not is_secret(value, strength, assigned=assigned, broad=broad) or set(letters_of(value)) <= set(words_of(name)):
         return None
     recognised = strength == STRONG and is_random(value) and len(value) >= 32
     return Hit(begin, stop, kind_of(name, value), name, recognised)
@@ -249,7 +254,10 @@ def _bare(text: str, start: int, begin: int) -> tuple[int, int] | None:
 
 _BLOCK_KEY = r"[\"']?[ \t]*:[ \t]*\r?\n"
 _BLOCK = r"([ \t]*)[\"']?secrets[\"']?[ \t]*:[ \t]*\r?\n((?:\1[ \t]+\S[^\n]*(?:\n|\Z))+)"
-_ENTRY = r"(?m)^[ \t]+[\"']?([\w .-]+?)[\"']?[ \t]*:[ \t]+(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'#|>&*{\[][^\n#]*?))[ \t]*(?:#[^\n]*)?\r?$"
+_ENTRY = (
+    r"(?m)^[ \t]+[\"']?([\w .-]+?)[\"']?[ \t]*:[ \t]+"
+    r"(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'#|>&*{\[][^\n#]*?))[ \t]*(?:#[^\n]*)?\r?$"
+)
 
 
 def _secret_blocks(text: str) -> Iterator[Hit]:

@@ -82,6 +82,7 @@ _TEMPLATE = re.compile(
 _PATH = re.compile(
     r"(?:[a-z][a-z0-9+.-]*://|[.~]{0,2}/|[A-Za-z]:\\)\S*\Z|\S*\.(?:pem|key|pfx|json|ya?ml|txt|env|py|crt|cer)\Z"
 )
+_ONE_WORD = re.compile(r"(?=.*[0-9!@#$%^&*+?])[^\s_.-]+\Z")
 _GUID_ONLY = re.compile(GUID + r"\Z")
 _DATE = re.compile(r"20\d{6}\Z")
 _HEX = re.compile(r"[0-9a-fA-F]{32,128}\Z")
@@ -105,32 +106,49 @@ def is_template(value: str) -> bool:
     return _TEMPLATE.search(value) is not None
 
 
-def is_literal(value: str) -> bool:
-    """Whether a value under a secret's name is that secret, and not a template, a path, a word or a name."""
+def is_literal(value: str, strength: int = STRONG) -> bool:
+    """Whether a value under a name of this strength is the secret, and not a template, a path, a word or a name."""
     stripped = value.strip().strip("\"'")
-    if len(stripped) < 3 or is_template(stripped) or _PATH.match(stripped) or " " in stripped:
+    if len(stripped) < 3 or is_template(stripped) or _is_path(stripped) or " " in stripped:
         return False
     if _HEX.match(stripped):
         return len(set(stripped)) >= 8
-    return not (is_wordy(stripped) or PLACEHOLDER_WORDS.issuperset(letters_of(stripped)))
+    if PLACEHOLDER_WORDS.issuperset(letters_of(stripped)) and not (strength == PASSWORD and _has_digit(stripped)):
+        return False
+    # my-connection-2 is a name, testkey123 is none that anybody gives to a thing
+    return not is_wordy(stripped) or (strength > _WEAK and _ONE_WORD.match(stripped) is not None)
 
 
-def is_secret(value: str, strength: int, *, assigned: bool) -> bool:
+def is_secret(value: str, strength: int, *, assigned: bool, broad: bool) -> bool:
     """Whether the value beside a name of this strength, in running text, is a secret.
 
     A password that is nothing but letters is believed only where it is `assigned`: quoted, behind `=` or `:`.
+    `broad` rather takes an example for a secret than the other way round.
     """
-    if len(value) < MIN_VALUE or " " in value or is_template(value) or _PATH.match(value):
+    if len(value) < MIN_VALUE or " " in value or is_template(value) or _is_path(value):
         return False
+    if broad and strength > _WEAK and len(value) >= 8 and _has_digit(value) and is_literal(value, strength):
+        return True
     if strength == PASSWORD:
         mixed = any(map(str.isalpha, value)) and not value.isalpha()
         words = letters_of(value)
         if mixed and re.fullmatch(r"[A-Za-z_]+(?:[._-][A-Za-z_]+)*", value) is None:
-            return bool(words) and not (PLACEHOLDER_WORDS.issuperset(words) and not any(map(str.isdigit, value)))
+            return bool(words) and not (PLACEHOLDER_WORDS.issuperset(words) and not _has_digit(value))
         return assigned and len(value) >= 8 and value.isalpha() and not PLACEHOLDER_WORDS.issuperset(words)
     if _GUID_ONLY.match(value):
         return strength == STRONG and len(set(value)) > 4
     return len(value) >= 16 and is_random(value)
+
+
+def _is_path(value: str) -> bool:
+    """A path, an address or the name of a file; but Base64 may begin with a slash, too."""
+    if _PATH.match(value) is None:
+        return False
+    return not (value.startswith("/") and value.count("/") < 4 and len(value) >= 32 and is_random(value))
+
+
+def _has_digit(value: str) -> bool:
+    return any(map(str.isdigit, value))
 
 
 def is_random(value: str) -> bool:
