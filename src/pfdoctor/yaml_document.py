@@ -52,6 +52,8 @@ class YamlDocument:
 
     value: Json
     root: yaml.Node | None
+    duplicates: tuple[tuple[str, int], ...] = ()
+    """Keys that appear twice in one mapping, with the line of the second; the consumer takes the last."""
 
     def place(self, *path: Key) -> Place | None:
         """Where the value at the path stands; for a mapping's value that is empty, where its key stands."""
@@ -128,7 +130,9 @@ def read(text: str, dialect: Dialect) -> list[YamlDocument]:
             documents = []
             while loader.check_node():
                 node = loader.get_node()
-                documents.append(YamlDocument(_Builder(dialect, text).build(node) if node is not None else None, node))
+                builder = _Builder(dialect, text)
+                value = builder.build(node) if node is not None else None
+                documents.append(YamlDocument(value, node, tuple(builder.duplicates)))
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -211,6 +215,7 @@ class _Builder:
         self._text = text
         self._values = 0
         self._open: set[int] = set()
+        self.duplicates: list[tuple[str, int]] = []
 
     def build(self, node: yaml.Node) -> Json:
         self._values += 1
@@ -232,17 +237,19 @@ class _Builder:
             self._open.discard(id(node))
 
     def _entries(self, node: yaml.MappingNode) -> Iterator[tuple[str, Json]]:
-        if self._dialect is Dialect.FLOW:
-            self._refuse_duplicates(node)
+        self._note_duplicates(node)
         for key, value in _pairs(node):
             yield _key(key), self.build(value)
 
-    def _refuse_duplicates(self, node: yaml.MappingNode) -> None:
+    def _note_duplicates(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()
         for key, _ in node.value:
             name = _key(key)
             if name in seen and not _is_merge(key):
-                raise YamlError("duplicate-key", f"the key {name!r} appears twice", key.start_mark.line + 1)
+                line = key.start_mark.line + 1
+                if self._dialect is Dialect.FLOW:
+                    raise YamlError("duplicate-key", f"the key {name!r} appears twice", line)
+                self.duplicates.append((name, line))
             seen.add(name)
 
     def _scalar(self, node: yaml.ScalarNode) -> Json:

@@ -6,11 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from io import BytesIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pfdoctor.cli.progress import Bar
 
 BROKEN_TEXT = """\
 deployment.yml (deployment)
@@ -294,3 +296,32 @@ def test_interrupted(folder: Any, run: Run) -> None:
     folder.error = KeyboardInterrupt()
     ended = run("check", ".")
     assert (ended.code, ended.out, ended.err) == (130, "", "")
+
+
+def test_a_bar_counts_what_passes_through(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Bar(wanted=True)
+    assert list(bar.over("abc", 3)) == ["a", "b", "c"]
+    bar.close()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_is_drawn_on_a_terminal_for_many_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    few = Bar(wanted=True)
+    assert len(list(few.over(range(5), 5))) == 5
+    few.close()
+    assert screen.getvalue() == ""
+    many = Bar(wanted=True)
+    assert len(list(many.over(range(60), 60))) == 60
+    many.close()
+    assert "checking" in screen.getvalue()
+    assert "60/60" in screen.getvalue()
+
+
+class Screen(StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True

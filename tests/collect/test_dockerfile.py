@@ -14,9 +14,10 @@ from pfdoctor.collect.folder.image import read_image
 STAGES = """# escape=\\
 ARG TAG=20251211.v2
 from mcr.microsoft.com/azureml/promptflow/promptflow-runtime-stable:${TAG} AS base
-ENV A=8081 B="two words" \\
+ENV A=8081 \\
     # a comment
-    C=${A}
+    B="two words"
+ENV C=${A}
 RUN pip uninstall -y promptflow && \\
     pip install --no-cache-dir -r /r/requirements.txt "openai>=1.0" promptflow==${V} > /dev/null 2>&1
 FROM base

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -57,15 +58,24 @@ def test_versions_that_accept(text: str) -> None:
     assert accepted == list(VERSIONS[VERSIONS.index(SINCE[text]) :])
 
 
-@pytest.mark.parametrize("text", SINCE)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_agrees_with_the_interpreters_of_this_machine(text: str, version: str) -> None:
+def test_agrees_with_the_interpreters_of_this_machine(version: str) -> None:
     found = shutil.which(f"python{version}")
     if found is None or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
         pytest.skip(f"no Python {version} here")
-    run = "import sys, warnings; warnings.simplefilter('ignore'); compile(sys.stdin.read(), 'x', 'exec', 1024)"
-    accepted = subprocess.run([found, "-c", run], input=text, text=True, capture_output=True, check=False)
-    assert (accepted.returncode == 0) == (version in (parse(text).accepted_by or ()))
+    run = """import json, sys, warnings
+warnings.simplefilter("ignore")
+for text in json.load(sys.stdin):
+    try:
+        compile(text, "x", "exec")
+        print(True)
+    except SyntaxError:
+        print(False)
+"""
+    texts = list(SINCE)
+    asked = subprocess.run([found, "-c", run], input=json.dumps(texts), text=True, capture_output=True, check=True)
+    answers = dict(zip(texts, asked.stdout.split(), strict=True))
+    assert answers == {text: str(version in (parse(text).accepted_by or ())) for text in texts}
 
 
 def test_a_generator_in_braces_ends_with_311() -> None:
@@ -176,7 +186,8 @@ def test_imports_and_where_they_come_from() -> None:
 
 def test_classes() -> None:
     functions = source(
-        "from x import Base\nclass A:\n    def __init__(self, c: int = 1): pass\n    async def __call__(self, q) -> str: ...\n"
+        "from x import Base\nclass A:\n    def __init__(self, c: int = 1): pass\n"
+        "    async def __call__(self, q) -> str: ...\n"
         "class B(A): pass\nclass C(Base): pass\nclass D: pass\n"
     )["functions"]
     a, b, c, d = functions
@@ -203,40 +214,30 @@ def test_columns_count_characters() -> None:
 
 _PIECES = st.sampled_from(
     [
-        "f'",
-        'f"',
-        "rf'''",
-        '"""',
-        "{",
-        "}",
-        "{{",
-        "x",
-        "!r",
-        ":",
-        "=",
-        "'",
-        '"',
-        "\\",
-        "\n",
-        "#",
-        "[",
-        "]",
-        "(",
-        ")",
-        "*",
-        " ",
-    ]
-    + [
-        "def f",
-        "type X",
-        "except",
-        "class C",
-        "match x:\n case 1: pass\n",
-        ",",
-        "lambda",
-        " for ",
-        "if x:\n  ",
-        "import os",
+        *(
+            "f'",
+            'f"',
+            "rf'''",
+            '"""',
+            "{",
+            "}",
+            "{{",
+            "x",
+            "!r",
+            ":",
+            "=",
+            "'",
+            '"',
+            "\\",
+            "\n",
+            "#",
+            "[",
+            "]",
+            "(",
+            ")",
+        ),
+        *("*", " ", "def f", "type X", "except", "class C", "match x:\n case 1: pass\n", ",", "lambda", " for "),
+        *("if x:\n  ", "import os"),
     ]
 )
 
@@ -254,8 +255,6 @@ def test_never_fails(text: str) -> None:
 def test_what_this_interpreter_accepts_is_what_we_say(text: str) -> None:
     own = f"3.{sys.version_info.minor}"
     try:
-        import warnings
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(text, "x", "exec", dont_inherit=True)
@@ -265,7 +264,6 @@ def test_what_this_interpreter_accepts_is_what_we_say(text: str) -> None:
     assert accepts == (own in (parse(text).accepted_by or ()))
 
 
-def test_a_real_file_of_every_kind(root: Path) -> None:
+def test_our_own_files(root: Path) -> None:
     for file in (root / "src").rglob("*.py"):
-        facts = source(file.read_text(encoding="utf-8"))
-        assert facts["syntax_error"] is None
+        assert "3.10" in (parse(file.read_text(encoding="utf-8")).accepted_by or ())

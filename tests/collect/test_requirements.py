@@ -16,26 +16,26 @@ from pfdoctor.yaml_document import Dialect, read
 
 _PIECES = st.sampled_from(
     [
-        "promptflow",
-        "a",
-        "A_b.c",
-        "1",
-        "==",
-        ">=",
-        "~=",
-        "!=",
-        "<",
-        "===",
-        " ",
-        ",",
-        "1.0",
-        "1.0.*",
-        "2a1",
-        ".post1",
-        ".dev2",
-        "+cu1",
+        *(
+            "promptflow",
+            "a",
+            "A_b.c",
+            "1",
+            "==",
+            ">=",
+            "~=",
+            "!=",
+            "<",
+            "===",
+            " ",
+            ",",
+            "1.0",
+            "1.0.*",
+            "2a1",
+            ".post1",
+        ),
+        *(".dev2", "+cu1", "[x]", "[x, y-z]", "[]", "[,]", ";", "@", "(", ")", "-", ".", "*", "rc", "v1"),
     ]
-    + ["[x]", "[x, y-z]", "[]", "[,]", ";", "@", "(", ")", "-", ".", "*", "rc", "v1"]
 )
 
 
@@ -88,7 +88,8 @@ def test_a_file() -> None:
 
 def test_conda_and_pyproject() -> None:
     [document] = read(
-        "dependencies:\n- python=3.10\n- pip\n- numpy=1.2\n- conda-forge::scipy==1.3\n- pip:\n  - promptflow==1.2\n  - -r r.txt\n",
+        "dependencies:\n- python=3.10\n- pip\n- numpy=1.2\n- conda-forge::scipy==1.3\n"
+        "- pip:\n  - promptflow==1.2\n  - -r r.txt\n",
         Dialect.AZURE,
     )
     found = read_conda(document, "conda.yml")

@@ -37,47 +37,28 @@ def test_a_chat_prompt_needs_no_jinja2() -> None:
 
 _PIECES = st.sampled_from(
     [
-        "{{ x }}",
-        "{{x.y}}",
-        "{{- z -}}",
-        "{{ item.a }}",
-        "{{ item }}",
-        "{% for item in xs %}",
-        "{% for x in x.y %}",
-        "text }}",
-    ]
-    + [
-        "{% endfor %}",
-        "{% if x %}",
-        "{%- elif y -%}",
-        "{% else %}",
-        "{% endif %}",
-        "\n",
-        "{{ loop.index }}",
-        "{{ x._y }}",
-        "{",
-    ]
-    + [
-        "{# c #}",
-        "{{ x|upper }}",
-        "{{ range }}",
-        "{% set x = 1 %}",
-        "{{ x",
-        "}",
-        "{% raw %}",
-        "{% endraw %}",
-        "{{ True }}",
-    ]
-    + [
-        "{% endfor",
-        "%}",
-        "{%",
-        "{{ not }}",
-        "{{x}}}",
-        "{{{x}}}",
-        "{% for a in b if c %}",
-        "{% block x %}",
-        "{% endblock %}",
+        *(
+            "{{ x }}",
+            "{{x.y}}",
+            "{{- z -}}",
+            "{{ item.a }}",
+            "{{ item }}",
+            "{% for item in xs %}",
+            "{% for x in x.y %}",
+        ),
+        *(
+            "text }}",
+            "{% endfor %}",
+            "{% if x %}",
+            "{%- elif y -%}",
+            "{% else %}",
+            "{% endif %}",
+            "\n",
+            "{{ loop.index }}",
+        ),
+        *("{{ x._y }}", "{", "{# c #}", "{{ x|upper }}", "{{ range }}", "{% set x = 1 %}", "{{ x", "}", "{% raw %}"),
+        *("{% endraw %}", "{{ True }}", "{% endfor", "%}", "{%", "{{ not }}", "{{x}}}", "{{{x}}}", "{% block x %}"),
+        *("{% for a in b if c %}", "{% endblock %}"),
     ]
 )
 

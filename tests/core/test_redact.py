@@ -29,10 +29,22 @@ FORMS = [
     ("sk-ant-api03-" + _random(60), "{}", "Anthropic API key"),
     (_random(52) + "JQQJ99" + _random(26), "{}", "Azure OpenAI key"),
     (_random(42) + "AzSeB" + _random(5), "{}", "Azure AI Search key"),
-    (_random(86, _LETTERS + "+/") + "==", "AccountName=a;AccountKey={};EndpointSuffix=core.windows.net", "Azure storage account key"),
+    (
+        _random(86, _LETTERS + "+/") + "==",
+        "AccountName=a;AccountKey={};EndpointSuffix=core.windows.net",
+        "Azure storage account key",
+    ),
     (_random(40) + "%2B" + _random(30) + "%3D%3D", "AccountName%3Da%3BAccountKey%3D{}%3B", "Azure storage account key"),
-    (_random(43) + "%3D", "https://a.blob.core.windows.net/c?sv=2022-11-02&sp=rl&sig={}&se=x", "shared access signature"),
-    (_random(43, _LETTERS + "+/") + "=", "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey={}", "shared access key"),
+    (
+        _random(43) + "%3D",
+        "https://a.blob.core.windows.net/c?sv=2022-11-02&sp=rl&sig={}&se=x",
+        "shared access signature",
+    ),
+    (
+        _random(43, _LETTERS + "+/") + "=",
+        "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey={}",
+        "shared access key",
+    ),
     ("1f2e3d4c-0a9b-4bbb-8ccc-123456789abc", "InstrumentationKey={};IngestionEndpoint=https://x/", INSTRUMENTATION_KEY),
     ("1f2e3d4c-0a9b-4bbb-8ccc-123456789abc", "APPINSIGHTS_INSTRUMENTATIONKEY: {}", INSTRUMENTATION_KEY),
     ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0." + _random(43), "{}", "JSON web token"),
@@ -45,7 +57,7 @@ FORMS = [
     (_random(3) + "8Q~" + _random(34), "{}", "Entra ID client secret"),
     (_random(12), "postgresql://bob:{}@db.example.com:5432/x", "password in a URL"),
     (_random(52, string.ascii_lowercase + "234567"), "git+https://{}@dev.azure.com/o/p", "token in a URL"),
-]  # fmt: skip
+]
 
 NAMED = [
     ("AZURE_OPENAI_API_KEY", _random(32, "0123456789abcdef"), "Azure OpenAI key"),
@@ -113,7 +125,7 @@ url: https://user:<password>@host/path
 url: https://$USER:$TOKEN@github.com/o/r
 names = ["api_key", "username", "password", "something_else"]
 integrity: sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==
-image_data: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5
+image_data: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJ
 """
 
 around = st.text(alphabet=st.sampled_from("ab Z09\n\t\"':=,{}[]()#;"), max_size=20)
@@ -227,7 +239,7 @@ def test_in_python_only_quoted_values_are_literals() -> None:
 
 
 def test_values_below_secrets_of_a_custom_connection() -> None:
-    text = "type: custom\nsecrets:\n  first: tiger42x\n  second: ${env:X}\n  third: <user-input>\nconfigs:\n  a: tiger42x\n"
+    text = "type: custom\nsecrets:\n  first: tiger42x\n  second: ${env:X}\n  third: <user-input>\nconfigs:\n  a: b42x\n"
     assert redact_text(text) == text.replace("first: tiger42x", "first: [redacted: API key]")
 
 

@@ -137,7 +137,10 @@ def _result(rule: Rule, scope: Scope, status: Status, verdict: Verdict) -> Findi
     if not status.is_finding:
         # only findings are shown one by one: spare the rest of the work for what passed
         return _bare(rule, scope, status, verdict, subject)
-    key = messages.render(rule.key, rule.texts, scope) if rule.key is not None and scope.item is not None else ""
+    if rule.each is not None and scope.item is None:
+        # the list itself could not be looked at: there is no item to speak of, only the rule
+        return _bare(rule, scope, status, verdict, subject)
+    key = messages.render(rule.key, rule.texts, scope) if rule.key is not None else ""
     return replace(
         _bare(rule, scope, status, verdict, subject),
         message=messages.render(rule.message, rule.texts, scope),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pfdoctor
 from pfdoctor.core.model import Finding, Json, Missing, Remedy, Report, Severity, Status, Unknown
@@ -24,11 +24,6 @@ def render(report: Report, gate: Gate) -> str:
 def document(report: Report, gate: Gate) -> dict[str, Json]:
     """The report as plain JSON values."""
     summary = summarise(report, gate)
-    not_checked = [
-        {"rule": finding.rule, "case": finding.case, "missing": [_missing(one) for one in finding.missing]}
-        for case in report.cases
-        for finding in case.unknown
-    ]
     cases = [
         {
             "name": case.name,
@@ -43,11 +38,21 @@ def document(report: Report, gate: Gate) -> dict[str, Json]:
         "version": pfdoctor.__version__,
         "summary": _summary(summary),
         "findings": _sorted(map(_finding, summary.sightings), "path", "line", "column", "rule", "fingerprint"),
-        "not_checked": _sorted(not_checked, "rule", "case"),
+        "not_checked": _sorted(_not_checked(report), "rule"),
         "cases": _sorted(cases, "name", "kind"),
         "problems": _sorted(report.problems, "path", "problem"),
         "notices": list(report.notices),
     }
+
+
+def _not_checked(report: Report) -> Iterator[dict[str, Json]]:
+    """The undecided rules; cases that miss the same facts share an entry, for a repository may have thousands."""
+    cases: dict[tuple[str, tuple[Missing, ...]], set[str]] = {}
+    for case in report.cases:
+        for finding in case.unknown:
+            cases.setdefault((finding.rule, finding.missing), set()).add(case.name)
+    for (rule, missing), names in cases.items():
+        yield {"rule": rule, "cases": sorted(names), "missing": [_missing(one) for one in missing]}
 
 
 def dump(value: dict[str, Json]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from pfdoctor.collect.folder.connection import used_by
 from pfdoctor.collect.folder.deployment import read_deployment
 from pfdoctor.collect.folder.discover import Definition, Inventory
 from pfdoctor.collect.folder.endpoint import read_endpoint
@@ -285,7 +286,10 @@ class CaseReader:
         for name, items in (
             ("documents", self._inventory.documents),
             ("roles", self._inventory.roles),
-            ("connections", [one for one in self._inventory.connections if not self._beside_flow(one)]),
+            (
+                "connections",
+                [{**one, "used_by": []} for one in self._inventory.connections if not self._beside_flow(one)],
+            ),
         ):
             for item in items:
                 by_file.setdefault(item["file"], {}).setdefault(name, []).append(item)
@@ -462,7 +466,7 @@ class CaseReader:
         }
         folder = plan.flow[0]
         return [
-            one
+            {**one, "used_by": used_by(one["name"], nodes if isinstance(nodes, list) else [])}
             for one in self._inventory.connections
             if (self._tree.root / one["file"]).is_relative_to(folder) or one["name"] in names
         ]
@@ -490,6 +494,7 @@ class CaseReader:
                         "$at": {"": [secret["line"], secret["column"], secret["end_column"]]},
                         "file": file,
                         "kind": secret["kind"],
+                        "recognised": secret["recognised"],
                         "name": secret["name"],
                         "uploaded": uploaded,
                     }

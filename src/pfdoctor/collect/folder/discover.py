@@ -191,11 +191,21 @@ def _yaml(tree: Tree, path: Path, inventory: Inventory, *, certain: bool = False
                 code = "template" if "{{" in text.text or "{%" in text.text else error.code
                 inventory.documents.append(Problem(code, error.detail, error.line).fact(name, role))
         return
+    before = len(inventory.definitions)
     for document in documents:
         if isinstance(document.value, dict):
             _definition(path, name, Section(document, (), document.value), inventory)
-    if text.problem is not None and any(one.path == path for one in inventory.definitions):
-        inventory.documents.append(text.problem.fact(name, role_of(path.name, text.text)))
+    if len(inventory.definitions) > before:
+        kind = inventory.definitions[before].kind
+        problems = [text.problem] if text.problem is not None else []
+        if len(documents) > 1:
+            place = documents[1].place()
+            problems.append(Problem("several-documents", "holds several YAML documents", place[0] if place else 1))
+        for document in documents:
+            problems += [
+                Problem("duplicate-key", f"the key {key!r} appears twice", line) for key, line in document.duplicates
+            ]
+        inventory.documents += [problem.fact(name, kind) for problem in problems]
 
 
 def _definition(path: Path, name: str, section: Section, inventory: Inventory) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+import unicodedata
 import warnings
 from dataclasses import dataclass, field
 
@@ -189,6 +190,9 @@ _OLD_STRING = re.compile(
 )
 _PLAIN_FIELDS = re.compile(r"(?:[^{}]|\{[^{}\\#\n]*\})*")
 _NAMED_ESCAPE = re.compile(r"\\N\{[^{}]*\}")
+_TRUNCATED_ESCAPE = re.compile(
+    r"\\(?:N|x(?![0-9a-fA-F]{2})|u(?![0-9a-fA-F]{4})|U(?!000[0-9a-fA-F]{5}|0010[0-9a-fA-F]{4}))"
+)
 
 
 def _only_plain_format_strings(text: str) -> bool:
@@ -330,7 +334,7 @@ class _Rewriter:
                     raise self._refuse("f-string: expecting '}'", position)
                 return position
             if char == "\\":
-                named = None if raw else _NAMED_ESCAPE.match(text, position)
+                named = None if raw else self._escape(position)
                 braced = text[position + 1 : position + 2] in {"{", "}"}
                 position = named.end() if named else position + (1 if braced else 2)
             elif char in "{}" and not depth and text.startswith(char * 2, position):
@@ -344,6 +348,18 @@ class _Rewriter:
             else:
                 position += 1
         raise self._refuse("unterminated f-string literal", one.start)
+
+    def _escape(self, position: int) -> re.Match[str] | None:
+        """The named escape at the position, if it is one; refuses an escape that names no character."""
+        named = _NAMED_ESCAPE.match(self._text, position)
+        if named is not None:
+            try:
+                unicodedata.lookup(named[0][3:-1])
+            except KeyError:
+                raise self._refuse(f"unknown Unicode character name in {named[0]}", position) from None
+        elif _TRUNCATED_ESCAPE.match(self._text, position):
+            raise self._refuse("truncated escape in an f-string", position)
+        return named
 
     def _field(self, one: _FormatString, position: int, start: re.Match[str], *, depth: int) -> int:
         """Reads a field from behind its brace; returns the position behind the closing one."""
@@ -431,10 +447,13 @@ class _Rewriter:
                 self._statement(tokens, index)
             elif token.text == "[" and index and _is_operand(tokens[index - 1]):
                 self._index(tokens, index)
-            elif token.text == "*" and _texts(tokens, index + 2, index + 4) == [":", "*"]:
-                if index and tokens[index - 1].text in {"(", ","}:
-                    self._found.needs(11, "a starred annotation", self._line(token.start))
-                    self._put(tokens[index + 3].start, " ")
+            elif (
+                token.text == "*"
+                and _texts(tokens, index + 2, index + 4) == [":", "*"]
+                and _texts(tokens, index - 1, index) in (["("], [","])
+            ):
+                self._found.needs(11, "a starred annotation", self._line(token.start))
+                self._put(tokens[index + 3].start, " ")
 
     def _statement(self, tokens: list[_Token], index: int) -> None:
         token = tokens[index]
@@ -504,6 +523,8 @@ class _Rewriter:
                 self._as_calls(one, joined=joined)
                 joined = True
             elif joined:
+                if "b" in token.text.lower():
+                    raise self._refuse("cannot mix bytes and nonbytes literals", token.start)
                 self._blank(token.start, token.end)
                 self._put(token.start, "(")
                 self._put(token.end - 1, ")")

@@ -35,13 +35,20 @@ def _settle(node: Json, path: str, key: str | None, file: str | None, origins: d
             if name in ("$at", "$file"):
                 continue
             transparent = name in ("items", "entries") and "$incomplete" in node
-            settled[name] = _settle(value, path if transparent else join(path, name), name, file, origins)
+            # an entry {name: …, value: …} is named by its name
+            named = _name_of(node) if name == "value" else None
+            settled[name] = _settle(value, path if transparent else join(path, name), named or name, file, origins)
         return settled
     if isinstance(node, list):
         return [_settle(element, f"{path}[{index}]", key, file, origins) for index, element in enumerate(node)]
     if isinstance(node, str):
         return redact_value(node, key)
     return node
+
+
+def _name_of(entry: dict[str, Json]) -> str | None:
+    """The text that names the value of an entry."""
+    return next((one for key in ("name", "variable", "key") if isinstance(one := entry.get(key), str)), None)
 
 
 def excerpts(origins: dict[str, list[Json]], texts: dict[str, str]) -> dict[str, dict[str, str]]:

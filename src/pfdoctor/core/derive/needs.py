@@ -153,13 +153,23 @@ def derive_needs(view: dict[str, Json]) -> Json:
     if not isinstance(flow, dict) or "$unknown" in flow:
         return flow
     return {
-        "modules": _like(flow.get("sources"), list(_modules(view))),
-        "promptflow_imports": _like(flow.get("sources"), list(_promptflow_imports(view))),
+        "modules": _from_sources(flow, "imports", list(_modules(view))),
+        "promptflow_imports": _from_sources(flow, "imports", list(_promptflow_imports(view))),
         "package_tools": _like(flow.get("nodes"), list(_package_tools(view))),
         "connections": _like(flow.get("nodes"), list(_connections(view))),
         "datastores": _datastores(view),
-        "environment_variables": _like(flow.get("sources"), list(_variables(view))),
+        "environment_variables": _from_sources(flow, "environment_reads", list(_variables(view))),
     }
+
+
+def _from_sources(flow: dict[str, Json], key: str, found: list[Json]) -> Json:
+    """The list, incomplete when that part of a source could not be read."""
+    parts = (source.get(key) for source in items(flow.get("sources")))
+    unread = next((part["$unknown"] for part in parts if isinstance(part, dict) and "$unknown" in part), None)
+    whole = _like(flow.get("sources"), found)
+    if unread is None or whole is not found:
+        return whole
+    return {"$incomplete": {"code": unread["code"], "detail": unread["detail"]}, "items": found}
 
 
 def _like(source: Json, found: list[Json]) -> Json:

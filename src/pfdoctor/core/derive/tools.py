@@ -75,7 +75,9 @@ PACKAGE_TOOLS = {
 
 # Old ids that load under their new name.
 RENAMED_TOOLS = {
-    # The inputs of an LLM node by provider and api; its own key gives `connection`, its template `prompt`.
+    "content_safety_text.tools.content_safety_text_tool.analyze_text": (
+        "promptflow.tools.azure_content_safety.analyze_text"
+    ),
 }
 
 # The inputs of an LLM node by provider and api; its own key gives `connection`, its template `prompt`.

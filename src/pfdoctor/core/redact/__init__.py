@@ -151,7 +151,22 @@ def _detect(text: str, *, code: bool, broad: bool) -> list[Hit]:
     return hits
 
 
-_TRIGGERS = ("key", "secret", "token", "pass", "pwd", "sas", "credential", "connection", "conn_str", "_pat")
+# every name of a secret holds one of these; "connection" alone would stop at half the lines of a flow
+_TRIGGERS = (
+    "key",
+    "secret",
+    "token",
+    "pass",
+    "pwd",
+    "sas",
+    "credential",
+    "ion_string",
+    "ionstring",
+    "ion-string",
+    "conn_str",
+    "encoded_connections",
+    "_pat",
+)
 
 # After the name: `=`, `:`, `",` (os.getenv("KEY", "…")), an annotation (key: str = "…"), `value:` on the same or
 # the next line (name/value pairs), or the blank of `--key …` and `ENV KEY …`.
@@ -172,6 +187,7 @@ _QUOTED = re.compile(
     r"""[rRbBuU]{0,2}(?P<quote>\\["']|["'`])(?P<value>(?:(?!(?P=quote))[^\n\\]|\\(?!["'\n])[^\n]){1,4000})(?P=quote)"""
 )
 _BARE = re.compile(r"[^\s\"'`<>|(){}\[\],;&\\]{4,4000}")
+_WORD = re.compile(r"[^\s\"'`<>|(){}\[\],\\]{4,4000}")
 _LINE_STARTS = frozenset(("", "-", "export", "set", "ENV", "ARG"))
 _NAME_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _NO_VALUE = frozenset(("", "$", "<", "{", "[", "#"))
@@ -239,16 +255,16 @@ def _value_after(text: str, position: int, end: int, *, code: bool, broad: bool)
 
 
 def _bare(text: str, start: int, begin: int) -> tuple[int, int] | None:
-    """A value without quotes: to the end of the line when its name begins the line, else to the next separator."""
+    """A value without quotes: to the end of the line that it or its name begins, else to the next separator."""
     if _EXPRESSION.match(text, begin):
         return None
-    line_start = text.rfind("\n", 0, start) + 1
-    if text[line_start:start].strip() in _LINE_STARTS:
+    line_start = text.rfind("\n", 0, begin) + 1
+    if text[line_start : max(line_start, start)].strip() in _LINE_STARTS:
         line_end = text.find("\n", begin)
         line = text[begin : line_end if line_end >= 0 else len(text)].split(" #", 1)[0].rstrip()
         if " " not in line and len(line) <= _MAX_VALUE:
             return begin, begin + len(line)
-    match = _BARE.match(text, begin)
+    match = (_WORD if text[begin - 1].isspace() else _BARE).match(text, begin)
     return match.span() if match is not None else None
 
 

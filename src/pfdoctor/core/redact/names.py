@@ -82,7 +82,7 @@ _TEMPLATE = re.compile(
 _PATH = re.compile(
     r"(?:[a-z][a-z0-9+.-]*://|[.~]{0,2}/|[A-Za-z]:\\)\S*\Z|\S*\.(?:pem|key|pfx|json|ya?ml|txt|env|py|crt|cer)\Z"
 )
-_ONE_WORD = re.compile(r"(?=.*[0-9!@#$%^&*+?])[^\s_.-]+\Z")
+_ONE_WORD = re.compile(r"[^\s_.-]+\Z")
 _GUID_ONLY = re.compile(GUID + r"\Z")
 _DATE = re.compile(r"20\d{6}\Z")
 _HEX = re.compile(r"[0-9a-fA-F]{32,128}\Z")
@@ -113,10 +113,10 @@ def is_literal(value: str, strength: int = STRONG) -> bool:
         return False
     if _HEX.match(stripped):
         return len(set(stripped)) >= 8
-    if PLACEHOLDER_WORDS.issuperset(letters_of(stripped)) and not (strength == PASSWORD and _has_digit(stripped)):
-        return False
-    # my-connection-2 is a name, testkey123 is none that anybody gives to a thing
-    return not is_wordy(stripped) or (strength > _WEAK and _ONE_WORD.match(stripped) is not None)
+    # my-connection-2 is a name and apikey a word; testkey123 is neither
+    if strength > _WEAK and _has_digit(stripped) and _ONE_WORD.match(stripped):
+        return True
+    return not (is_wordy(stripped) or PLACEHOLDER_WORDS.issuperset(letters_of(stripped)))
 
 
 def is_secret(value: str, strength: int, *, assigned: bool, broad: bool) -> bool:
