@@ -21,7 +21,7 @@ def read_flex(tree: Tree, folder: Path, section: Section, gathered: Gathered) ->
     well_formed = isinstance(entry, str) and _ENTRY.match(entry) is not None
     module, _, attribute = entry.partition(":") if isinstance(entry, str) else ("", "", "")
     file = _module_file(tree, folder, module) if well_formed else None
-    flow["sources"] = read_sources(tree, folder, [file], gathered) if file else []
+    flow["sources"] = read_sources(tree, folder, {file: "entry"}, gathered) if file else []
     facts: dict[str, Json] = {
         "$at": section.places("entry"),
         "entry": entry,

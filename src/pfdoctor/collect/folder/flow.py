@@ -294,10 +294,30 @@ def _dag(tree: Tree, folder: Path, section: Section, gathered: Gathered) -> None
             _wrong_type(gathered, parent, index, "a mapping")  # type: ignore[arg-type]  # the index is the key here
     flow["nodes_with_variants"], bodies = _variants(tree, folder, section, nodes, gathered)
     flow["nodes"] = nodes + bodies
+    _mark_served(flow)
     flow["is_evaluation"] = flow["is_evaluation"] or any(node["aggregation"] for node in nodes)
     flow["other_tools"] = sorted({node["source_tool"] for node in flow["nodes"] if node["source_tool"]})
     flow["sources"] = _sources(tree, folder, flow["nodes"], gathered)
     flow["templates"] = _templates(tree, folder, flow["nodes"], gathered)
+
+
+def _mark_served(flow: dict[str, Json]) -> None:
+    """Which definitions the serving app uses: a node with a source of its own, else the body of its default variant."""
+    own = {
+        node["name"]: bool(node["source_path"] or node["source_tool"])
+        for node in flow["nodes"]
+        if node["variant"] is None
+    }
+    defaults = {}
+    for summary in flow["nodes_with_variants"]:
+        summary["own_source"] = own.get(summary["node"], False)
+        if summary["used"] and not summary["own_source"]:
+            defaults[summary["node"]] = summary["default_variant"]
+    for node in flow["nodes"]:
+        if node["variant"] is None:
+            node["served"] = not node["use_variants"] or own[node["name"]]
+        else:
+            node["served"] = node["variant"] == defaults.get(node["name"])
 
 
 def _node(
@@ -484,23 +504,23 @@ def _variants(
 
 
 def _sources(tree: Tree, folder: Path, nodes: list[dict[str, Json]], gathered: Gathered) -> Json:
-    wanted = [
-        node["source_path"]
-        for node in nodes
-        if node["type"] not in _TEMPLATE_TYPES and node["source_path"] and node["source_path"].endswith(".py")
-    ]
+    wanted: dict[str, str] = {}
+    for node in sorted(nodes, key=lambda one: not one["served"]):
+        path = node["source_path"]
+        if node["type"] not in _TEMPLATE_TYPES and path and path.endswith(".py"):
+            wanted.setdefault(path, "node" if node["served"] else "variant")
     return read_sources(tree, folder, wanted, gathered)
 
 
-def read_sources(tree: Tree, folder: Path, wanted: list[str], gathered: Gathered) -> Json:
-    """The Python files named and, from those, every module of the folder that they import.
+def read_sources(tree: Tree, folder: Path, wanted: dict[str, str], gathered: Gathered) -> Json:
+    """The Python files named (path → how they are loaded) and, from those, every module of the folder that they import.
 
     The list is incomplete when one of them could not be read.
     """
     modules = local_modules(tree, folder)
     found: dict[str, Json] = {}
     unread: Problem | None = None
-    queue = list(dict.fromkeys(wanted))
+    queue = list(wanted)
     while queue:
         path = queue.pop(0)
         if path in found:
@@ -519,6 +539,8 @@ def read_sources(tree: Tree, folder: Path, wanted: list[str], gathered: Gathered
         source = read_source(text.text, path)
         resolve_imports(source, modules)
         source["$file"] = tree.name(target)
+        source["loaded_as"] = wanted.get(path, "module")
+        source["tool_count"] = len(source["tools"]) if isinstance(source["tools"], list) else source["tools"]
         found[path] = source
         queue += [one for one in _imported_files(tree, folder, source) if one not in found]
     items = list(found.values())
@@ -554,6 +576,8 @@ def _templates(tree: Tree, folder: Path, nodes: list[dict[str, Json]], gathered:
     unread: Problem | None = None
     for node in nodes:
         path = node["source_path"]
+        if path in found:
+            _note_use(found[path], node)
         if not path or path in found or path.endswith(".py") or node["source_exists"] is not True:
             continue
         target = Path(os.path.normpath(folder / path))
@@ -566,11 +590,20 @@ def _templates(tree: Tree, folder: Path, nodes: list[dict[str, Json]], gathered:
             continue
         template = read_template(text.text, path)
         template["$file"] = tree.name(target)
+        template["used_as"] = []
+        _note_use(template, node)
         found[path] = template
     items = list(found.values())
     if unread is not None:
         return {"$incomplete": {"code": unread.code, "detail": unread.detail}, "items": items}
     return items
+
+
+def _note_use(template: Json, node: dict[str, Json]) -> None:
+    """How a served node uses the template: its kind, or for an LLM node its API."""
+    use = node["api"] if node["type"] == "llm" else node["type"]
+    if node["served"] and use is not None and use not in template["used_as"]:
+        template["used_as"].append(use)
 
 
 def _samples(tree: Tree, folder: Path) -> Json:

@@ -71,6 +71,7 @@ def read_prompty(tree: Tree, file: Path, gathered: Gathered) -> None:
     body = content[match.end() :]
     template = read_template("\n" * content.count("\n", 0, match.end()) + body, file.name)
     template["$file"] = tree.name(file)
+    template["used_as"] = ["prompty"]
     flow["templates"] = [template]
     return None
 

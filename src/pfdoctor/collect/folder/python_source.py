@@ -407,6 +407,7 @@ class _Reader:
             "is_async": isinstance(node, ast.AsyncFunctionDef),
             "is_generator": _yields(node),
             "callable": True,
+            "has_init": True,
             "$at": {"": self._name_place(node)},
         }
 
@@ -440,6 +441,7 @@ class _Reader:
             "is_async": isinstance(call, ast.AsyncFunctionDef) if call or call_known else inherited,
             "is_generator": (call is not None and _yields(call)) if call or call_known else inherited,
             "callable": True if call else (False if call_known else inherited),
+            "has_init": True if init or generated else (False if init_known else inherited),
             "$at": {"": self._name_place(node)},
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pfdoctor.collect.folder.dockerfile import read_pip_installs
 from pfdoctor.collect.folder.environment import EnvironmentFacts
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.requirements import RequirementsFile, read_conda, read_pyproject, read_requirements
@@ -69,6 +70,8 @@ class RequirementsCollector:
     def add_environment(self, environment: EnvironmentFacts) -> None:
         """What the environment's Dockerfile and conda file install."""
         dockerfile = environment.dockerfile
+        if isinstance(dockerfile, dict) and "$unknown" not in dockerfile:
+            self.add_dockerfile(self._tree.root / dockerfile["file"])
         if isinstance(dockerfile, dict) and "$unknown" not in dockerfile and environment.context is not None:
             for written in dockerfile["installs_requirements"]:
                 path = self._in_context(environment.context, written)
@@ -76,6 +79,12 @@ class RequirementsCollector:
                     self.add_file(path, "dockerfile", written, None, dockerfile["file"])
         if environment.conda is not None and environment.conda_file is not None:
             self._take(read_conda(environment.conda, environment.conda_file))
+
+    def add_dockerfile(self, path: Path) -> None:
+        """The packages that the Dockerfile's pip installs by name."""
+        text = self._tree.read(path)
+        if not isinstance(text, Problem):
+            self._take(read_pip_installs(text.text, self._tree.name(path)))
 
     def add_pyproject(self, path: Path) -> None:
         """The dependencies that a pyproject.toml in the flow's folder declares."""

@@ -13,6 +13,7 @@ from pfdoctor.core.derive.arguments import derive_arguments
 from pfdoctor.core.derive.graph import derive_graph, mark_used_inputs
 from pfdoctor.core.derive.needs import derive_needs, derive_packages, derive_serving
 from pfdoctor.core.derive.settings import derive_serves_prompt_flow, derive_settings
+from pfdoctor.core.derive.values import derive_values, mark_defaults
 from pfdoctor.core.facts import VIEWS, Facts, join
 from pfdoctor.core.model import Json
 
@@ -49,8 +50,9 @@ def _derive_view(view: View, places: dict[str, Json]) -> View:
     if _known(extended.get("flow")) and "graph" not in view:
         extended["flow"] = mark_used_inputs(extended)
         if _known(extended["graph"]):
-            arguments = derive_arguments(extended)
-            extended["graph"] |= _placed(arguments, "graph", places)
+            extended["flow"] = {**extended["flow"], "inputs": mark_defaults(extended)}
+            for more in (derive_arguments(extended), derive_values(extended)):
+                extended["graph"] |= _placed(more, "graph", places)
     if _known(extended.get("deployment")) and "settings" not in view:
         extended["deployment"] = {
             **extended["deployment"],
@@ -73,7 +75,7 @@ def _placed(node: Json, path: str, places: dict[str, Json]) -> Json:
                 places[path] = place
         transparent = "$incomplete" in node
         return {
-            key: _placed(value, path if transparent and key == "items" else join(path, key), places)
+            key: _placed(value, path if transparent and key in ("items", "entries") else join(path, key), places)
             for key, value in node.items()
             if key != "$from"
         }

@@ -7,10 +7,10 @@ null or the empty text counts as not written. References are never converted, so
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pfdoctor.core.derive.conversion import converts
 from pfdoctor.core.derive.nodes import (
     Definition,
     annotation_names,
@@ -173,7 +173,7 @@ def _arguments(definition: Definition, taken: _Taken) -> Iterator[dict[str, Json
             continue
         types = taken.slots[name].types if name in taken.slots else ()
         literal = one.get("kind") == "literal" and one.get("placeholder") is not True
-        if types and literal and not _becomes(one.get("value"), types[0]):
+        if types and literal and not converts(one.get("value"), types[0]):
             yield _argument("type", name, path, detail=types[0])
 
 
@@ -201,19 +201,3 @@ def _converted_type(parameter: dict[str, Json]) -> str | None:
         return _ANNOTATIONS.get(names[0]) if len(names) == 1 else None
     default = parameter.get("default")
     return _ANNOTATIONS.get(type(default).__name__) if default is not None else None
-
-
-def _becomes(value: Json, kind: str) -> bool:
-    """Whether promptflow can convert a literal (contracts/tool.py, ValueType.parse)."""
-    try:
-        if kind == "int":
-            int(value)
-        elif kind == "double":
-            float(value)
-        elif kind == "bool":
-            return isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false"))
-        elif kind == "list":
-            return isinstance(json.loads(value) if isinstance(value, str) else value, list)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        return False
-    return True

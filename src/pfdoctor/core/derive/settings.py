@@ -141,6 +141,8 @@ def _missing_init(view: dict[str, Json], reader: _Variables) -> Json:
         return config
     given = set(config["names"]) if isinstance(config, dict) else set()
     given |= set((flex or {}).get("init_defaults") or ())
+    if not isinstance(target["parameters"], list):
+        return target["parameters"]
     return [one["name"] for one in target["parameters"] if one["required"] and one["name"] not in given]
 
 
