@@ -1,8 +1,8 @@
 """Facts: one immutable JSON document a case, looked up by path; what could not be observed is a value, `Unknown`.
 
 A document is `{schema, case, declared, live, logs, clock, origins, excerpts, joins}`. `declared` and `live` are two
-views of one schema (rules/schema/facts.schema.json). Inside a view `null` means observed to be absent, `{"$unknown": …}` means
-nobody could look, and `{"$incomplete": …, "items": […]}` (or `"entries": {…}`) is a list (or free map) of which only a
+views of one schema (rules/schema/facts.schema.json). Inside a view `null` means observed to be absent, `{"$unknown": …}`
+means nobody could look, and `{"$incomplete": …, "items": […]}` (or `"entries": {…}`) is a list (or free map) of which only a
 part was seen. `origins` maps a view to `{concrete path: [file, line, column, end column]}`.
 """
 

@@ -207,17 +207,47 @@ def _malformed_variables(section: Section) -> list[Json]:
             elif isinstance(value, dict | list | bool | int | float):
                 problem = "not-a-text"
             if problem is not None and child is not None:
-                found.append({"$at": {"": child.place(name)}, "name": name, "value": value, "problem": problem})
+                found.append(
+                    {
+                        "$at": {"": child.place(name)},
+                        "name": name,
+                        "value": value,
+                        "value_type": _type_name(value),
+                        "problem": problem,
+                    }
+                )
         return found
     if isinstance(raw, list):
         for index, value in enumerate(raw):
             at = section.document.place(*section.path, section.key("environment_variables") or "", index)
-            found.append({"$at": {"": list(at or [1])}, "name": None, "value": value, "problem": "list"})
+            found.append(
+                {"$at": {"": list(at or [1])}, "name": None, "value": value, "value_type": "list", "problem": "list"}
+            )
     elif isinstance(raw, str) and not any_placeholder(raw):
         found.append(
-            {"$at": {"": section.place("environment_variables")}, "name": None, "value": raw, "problem": "equals-sign"}
+            {
+                "$at": {"": section.place("environment_variables")},
+                "name": None,
+                "value": raw,
+                "value_type": "text",
+                "problem": "equals-sign",
+            }
         )
     return found
+
+
+def _type_name(value: Json) -> str:
+    """The YAML type of a value."""
+    for kind, name in (
+        (type(None), "null"),
+        (bool, "boolean"),
+        (int | float, "number"),
+        (list, "list"),
+        (dict, "mapping"),
+    ):
+        if isinstance(value, kind):
+            return name
+    return "text"
 
 
 def _request_settings(section: Section) -> Json:
@@ -349,6 +379,14 @@ def _wrong_types(section: Section) -> list[Json]:
         isinstance(enabled, str) and enabled.lower() not in _BOOLEANS and not any_placeholder(enabled)
     ):
         note(("app_insights_enabled",), enabled, "true or false")
+    collector = section.child("data_collector")
+    for name, one in collector.children("collections") if collector is not None else ():
+        if isinstance(one.get("enabled"), bool):
+            note(
+                ("data_collector", "collections", str(name), "enabled"),
+                one.get("enabled"),
+                "the text 'True' or 'False'",
+            )
     for name in ("name", "endpoint_name", "instance_type"):
         value = section.get(name)
         if isinstance(value, dict | list | bool | int | float):

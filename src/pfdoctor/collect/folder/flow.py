@@ -25,7 +25,7 @@ FLOW_FILES = (*DAG_FILES, *FLEX_FILES)
 _FLOW_KEYS = frozenset(
     "$schema id name display_name description type path inputs outputs nodes node_variants environment tags "
     "environment_variables additional_includes language message_format entry init sample properties "
-    "template flow_type".split()
+    "template flow_type code".split()
 )
 _NODE_KEYS = frozenset(
     "name type source inputs activate aggregation reduce tool comment api provider module connection use_variants "
@@ -302,7 +302,10 @@ def _dag(tree: Tree, folder: Path, section: Section, gathered: Gathered) -> None
 
 
 def _mark_served(flow: dict[str, Json]) -> None:
-    """Which definitions the serving app uses: a node with a source of its own, else the body of its default variant."""
+    """Which definitions the serving app uses: the body of the default variant where there is one, else the node itself.
+
+    Source: promptflow-core 1.18.5, promptflow/contracts/flow.py (_apply_default_node_variant); run.
+    """
     own = {
         node["name"]: bool(node["source_path"] or node["source_tool"])
         for node in flow["nodes"]
@@ -311,11 +314,11 @@ def _mark_served(flow: dict[str, Json]) -> None:
     defaults = {}
     for summary in flow["nodes_with_variants"]:
         summary["own_source"] = own.get(summary["node"], False)
-        if summary["used"] and not summary["own_source"]:
+        if summary["used"] and summary["default_variant"] in summary["variants"]:
             defaults[summary["node"]] = summary["default_variant"]
     for node in flow["nodes"]:
         if node["variant"] is None:
-            node["served"] = not node["use_variants"] or own[node["name"]]
+            node["served"] = node["name"] not in defaults and (not node["use_variants"] or own[node["name"]])
         else:
             node["served"] = node["variant"] == defaults.get(node["name"])
 

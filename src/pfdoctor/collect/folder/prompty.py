@@ -86,6 +86,7 @@ def _front_matter(document: YamlDocument, flow: dict[str, Json]) -> None:
         "$at": section.places("model", "inputs"),
         "api": model.text("api") if model is not None else None,
         "has_model": model is not None,
+        "has_parameters": model is not None and "parameters" in model.value,
         "configuration": {"$at": configuration.places(*configuration.value), **configuration.value}
         if configuration is not None
         else None,

@@ -27,17 +27,15 @@ def definitions(view: dict[str, Json]) -> Iterator[Definition]:
         return
     nodes = items(flow.get("nodes"))
     shells = {node.get("name"): node for node in nodes if node.get("use_variants") is True and _variant(node) is None}
-    summaries = items(flow.get("nodes_with_variants"))
-    defaults = {one.get("node"): one.get("default_variant") for one in summaries}
     for index, node in enumerate(nodes):
         variant = _variant(node)
-        if variant is None and node.get("use_variants") is True:
+        if variant is None and node.get("use_variants") is True and node.get("served") is not True:
             continue
         both = (node, shells.get(node.get("name"), {})) if variant is not None else (node,)
         yield Definition(
             node,
             f"flow.nodes[{index}]",
-            served=variant is None or (node.get("name") in shells and defaults.get(node.get("name")) == variant),
+            served=node.get("served") is not False,
             aggregation=any(one.get("aggregation") is True for one in both),
             conditional=any(isinstance(one.get("activate"), dict) for one in both),
         )
