@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +45,14 @@ def test_the_order_of_what_comes_in_does_not_matter(report: Report) -> None:
     for seed in range(5):
         shuffle = random.Random(seed).sample
         cases = [
-            replace(
-                case,
+            case._replace(
                 findings=tuple(shuffle(case.findings, len(case.findings))),
                 unknown=tuple(shuffle(case.unknown, len(case.unknown))),
                 outcomes={status: tuple(shuffle(ids, len(ids))) for status, ids in reversed(case.outcomes.items())},
             )
             for case in report.cases
         ]
-        text = render(replace(report, cases=tuple(sorted(cases, key=lambda case: case.name, reverse=True))), Gate())
+        text = render(report._replace(cases=tuple(sorted(cases, key=lambda case: case.name, reverse=True))), Gate())
         assert text == expected
 
 

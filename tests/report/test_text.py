@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -143,9 +142,8 @@ def test_no_input_can_drive_the_terminal(make_finding: Callable[..., Finding]) -
         origin=Origin(nasty, 1, 1, 2),
         evidence=(Evidence(f"declared.{nasty}", nasty, Origin(nasty)),),
     )
-    report = replace(
-        _single(shared, **{"1": nasty}), problems=({"path": nasty, "problem": "unreadable", "detail": nasty},)
-    )
+    problems = ({"path": nasty, "problem": "unreadable", "detail": nasty},)
+    report = _single(shared, **{"1": nasty})._replace(problems=problems)
     text = _text(report)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
     assert not re.search("^::error", text, re.MULTILINE)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -134,8 +133,7 @@ def pair(formats: Sequence[str], outputs: Sequence[str]) -> list[tuple[str, str]
     return list(zip(formats, outputs, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where the facts come from: paths, a list of paths, or a snapshot."""
 
     paths: Sequence[Path] | None

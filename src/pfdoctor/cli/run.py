@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
@@ -22,16 +22,14 @@ RETIREMENT = (
 is to be the same tomorrow. Source: the retirement notice in the vendor's documentation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(NamedTuple):
     """What is kept of a case: the facts themselves are let go of."""
 
     result: CaseResult
     has_flow: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """The rules to run, and over which catalogue."""
 
     catalogue: Catalogue

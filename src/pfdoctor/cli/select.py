@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from pfdoctor.core.condition import did_you_mean
 from pfdoctor.core.model import Confidence, PfdoctorError, Severity
@@ -13,8 +13,7 @@ from pfdoctor.core.rule import Catalogue, Rule
 _GLOB = frozenset("*?[")
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Patterns are ids (`port-mismatch`), ids with their category, or globs over either (`identity/*`)."""
 
     select: tuple[str, ...] = ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pfdoctor
 from pfdoctor.core.facts import Facts, FactsError
@@ -24,8 +24,7 @@ _SHAPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The collected cases, and the inputs that could not be examined."""
 
     cases: tuple[Facts, ...]

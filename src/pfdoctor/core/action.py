@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pfdoctor.core.condition import ConditionError, Scope, did_you_mean
 from pfdoctor.core.facts import FactPath, Facts, FactsError, FactsSchema, Found
@@ -15,55 +14,48 @@ from pfdoctor.core.message import render, show
 from pfdoctor.core.model import Json, Origin, Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class SetFact:
+class SetFact(NamedTuple):
     """Give a fact a value: a YAML value in a file, a property of a resource."""
 
     fact: FactPath
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveFact:
+class RemoveFact(NamedTuple):
     """Make a fact absent."""
 
     fact: FactPath
 
 
-@dataclass(frozen=True, slots=True)
-class RenameKey:
+class RenameKey(NamedTuple):
     """Give a key of a file its right name, keeping its value. `to` may hold placeholders."""
 
     fact: FactPath
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRequirement:
+class ChangeRequirement(NamedTuple):
     """Add, change or remove a line of a requirements file. `requirement` is None to remove."""
 
     name: str
     requirement: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class CreateFile:
+class CreateFile(NamedTuple):
     """Create a file below the flow's folder. Both texts may hold placeholders."""
 
     path: str
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class MoveFile:
+class MoveFile(NamedTuple):
     """Rename a file below the flow's folder. Both paths may hold placeholders."""
 
     source: str
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class AssignRole:
+class AssignRole(NamedTuple):
     """Give the endpoint's identity a role at a scope named by a fact."""
 
     role: str

@@ -13,8 +13,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pfdoctor.core.facts import FactPath, Facts, FactsError, FactsSchema, Found, join, members
 from pfdoctor.core.model import Evidence, Json, Missing, Unknown, Verdict
@@ -34,23 +33,19 @@ class ConditionError(Exception):
         self.where = where
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(NamedTuple):
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(NamedTuple):
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(NamedTuple):
     part: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified:
+class Quantified(NamedTuple):
     """`some` (an element satisfies) when `universal` is false, else `every` (all do)."""
 
     path: FactPath
@@ -58,16 +53,14 @@ class Quantified:
     universal: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     path: FactPath
     operator: str
     value: Json
     other: FactPath | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """A named predicate over facts."""
 
     name: str
@@ -78,8 +71,7 @@ class Test:
 Condition: TypeAlias = All | AnyOf | Not | Quantified | Leaf | Test
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What a condition is evaluated against: the facts, the view that relative paths mean, and what `it` is."""
 
     facts: Facts

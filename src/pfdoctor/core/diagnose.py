@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
 
 from pfdoctor.core import message as messages
 from pfdoctor.core.action import describe
@@ -141,8 +140,7 @@ def _result(rule: Rule, scope: Scope, status: Status, verdict: Verdict) -> Findi
         # the list itself could not be looked at: there is no item to speak of, only the rule
         return _bare(rule, scope, status, verdict, subject)
     key = messages.render(rule.key, rule.texts, scope) if rule.key is not None else ""
-    return replace(
-        _bare(rule, scope, status, verdict, subject),
+    return _bare(rule, scope, status, verdict, subject)._replace(
         message=messages.render(rule.message, rule.texts, scope),
         fingerprint=fingerprint(rule.id, subject, key),
         origin=_origin(rule, scope, verdict),
@@ -222,7 +220,7 @@ def _merge(findings: list[Finding]) -> list[Finding]:
         if first is None:
             merged[finding.fingerprint] = finding
         elif finding.origin is not None and finding.origin != first.origin and finding.origin not in first.related:
-            merged[finding.fingerprint] = replace(first, related=(*first.related, finding.origin))
+            merged[finding.fingerprint] = first._replace(related=(*first.related, finding.origin))
     return list(merged.values())
 
 

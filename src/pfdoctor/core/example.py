@@ -1,25 +1,26 @@
 """The examples in a rule (`tests:`): each states facts and what the rule must come to; tests and documentation in one.
 
 In an example a key left out is unknown and null is observed absent. `symptoms` says which traces were seen or absent;
-`remedied: true` asks that after the first remedy that applies, simulated, the rule no longer fires.
+`remedied: true` asks that after the first remedy that applies, simulated, the rule no longer fires; `derive: true` that
+what follows from the stated facts is derived, where otherwise an example states derived facts itself.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from pfdoctor.core.action import simulate
 from pfdoctor.core.condition import Scope, evaluate
+from pfdoctor.core.derive import derive
 from pfdoctor.core.diagnose import judge
 from pfdoctor.core.facts import Facts, join, members
 from pfdoctor.core.model import CaseResult, Json, Status, Unknown
 from pfdoctor.core.rule import Catalogue, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class ExampleResult:
+class ExampleResult(NamedTuple):
     """One example and what came of it; `fault` is None when it holds."""
 
     rule: str
@@ -65,9 +66,11 @@ def outcome(rule: Rule, facts: Facts, catalogue: Catalogue) -> tuple[Status, Cas
 
 
 def _fault(rule: Rule, example: dict[str, Json], catalogue: Catalogue) -> str | None:
-    facts = facts_of(example)
+    stated = facts_of(example)
+    complete = derive if example.get("derive") else _as_stated
+    facts = complete(stated)
     # what a rule specialises is judged together with it, so alone here
-    status, result = outcome(replace(rule, specialises=()), facts, catalogue)
+    status, result = outcome(rule._replace(specialises=()), facts, catalogue)
     if str(status) != example["expect"]:
         missing = "; ".join(f"{one.path}: {one.reason.detail}" for found in result.unknown for one in found.missing)
         return f"expected {example['expect']}, came to {status}" + (f" ({missing})" if missing else "")
@@ -77,14 +80,18 @@ def _fault(rule: Rule, example: dict[str, Json], catalogue: Catalogue) -> str | 
     if "findings" in example and len(messages) != example["findings"]:
         return f"expected {example['findings']} findings, came to {messages}"
     if example.get("remedied"):
-        return _remedy_fault(rule, facts)
+        return _remedy_fault(rule, stated, complete)
     return None
 
 
-def _remedy_fault(rule: Rule, facts: Facts) -> str | None:
-    remedied = facts
+def _as_stated(facts: Facts) -> Facts:
+    return facts
+
+
+def _remedy_fault(rule: Rule, stated: Facts, complete: Callable[[Facts], Facts]) -> str | None:
+    remedied = stated
     for _ in range(20):
-        scope = next(_firing(rule, remedied), None)
+        scope = next(_firing(rule, complete(remedied)), None)
         if scope is None:
             return None
         spec = next(

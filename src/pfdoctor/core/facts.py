@@ -1,9 +1,9 @@
 """Facts: one immutable JSON document a case, looked up by path; what could not be observed is a value, `Unknown`.
 
 A document is `{schema, case, declared, live, logs, clock, origins, excerpts, joins}`. `declared` and `live` are two
-views of one schema (rules/schema/facts.schema.json). Inside a view `null` means observed to be absent, `{"$unknown": …}`
-means nobody could look, and `{"$incomplete": …, "items": […]}` (or `"entries": {…}`) is a list (or free map) of which only a
-part was seen. `origins` maps a view to `{concrete path: [file, line, column, end column]}`.
+views of one schema (rules/schema/facts.schema.json). Inside a view `null` means observed to be absent,
+`{"$unknown": …}` that nobody could look, and `{"$incomplete": …, "items": […]}` (or `"entries": {…}`) is a list (or
+free map) of which only a part was seen. `origins` maps a view to `{concrete path: [file, line, column, end column]}`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from pfdoctor.core.model import Json, Origin, PfdoctorError, Unknown
 
@@ -28,22 +27,20 @@ class FactsError(PfdoctorError):
     """A facts document that is not one, or a path that names no fact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One segment of a path; in a free map a missing key is observed absent, elsewhere it is unknown."""
 
     key: str
     in_map: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FactPath:
+class FactPath(NamedTuple):
     """A path checked against the schema: where it starts (`it`, a view or the document), its steps, and its shape."""
 
     text: str
     root: Literal["it", "view", "document"]
     steps: tuple[Step, ...]
-    shape: dict[str, Json] = field(compare=False, repr=False)
+    shape: dict[str, Json]
 
     @property
     def is_collection(self) -> bool:
@@ -51,8 +48,7 @@ class FactPath:
         return "items" in self.shape or isinstance(self.shape.get("additionalProperties"), dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A looked-up fact: its concrete path (with list indexes) and its value, `Unknown` included."""
 
     path: str
@@ -139,8 +135,7 @@ def _hint(key: str, names: dict[str, Json]) -> str:
     return f"{key!r} is none of {', '.join(sorted(names)) or '(no names here)'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """The facts of one case."""
 
     document: dict[str, Json]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
 """A plain JSON value: None, bool, int, float, str, list or dict with string keys."""
@@ -109,8 +110,7 @@ class SymptomState(Enum):
     NOT_LOOKED = "not-looked"
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """A fact that nobody could observe, with the reason and, where there is one, the way to observe it.
 
     `code` is a stable slug; `permission` an Azure operation that was missing; `collect_command` what to run next.
@@ -134,8 +134,7 @@ class Unknown:
         return Unknown(body["code"], body["detail"], body.get("permission"), body.get("collect_command"))
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a fact was observed: a place in a file. Lines and columns are 1-based; the path is relative to the root."""
 
     file: str
@@ -163,8 +162,7 @@ class Origin:
         return Origin(*values)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One fact that decided a verdict: its concrete path, its value and where it was observed."""
 
     path: str
@@ -172,16 +170,14 @@ class Evidence:
     origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """One fact that a verdict needed and nobody could observe."""
 
     path: str
     reason: Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The truth of a condition (True, False, or None for unknown), why, and what was missing to decide it."""
 
     truth: bool | None
@@ -189,8 +185,7 @@ class Verdict:
     missing: tuple[Missing, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(NamedTuple):
     """One way to mend a finding, as a person reads it: `edits` are exact, `steps` are words."""
 
     title: str
@@ -200,8 +195,7 @@ class Remedy:
     actions: tuple[dict[str, Json], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What one rule came to for one subject of one case."""
 
     rule: str
@@ -229,8 +223,7 @@ class Finding:
         return (self.origin.file, self.origin.line or 0, self.origin.column or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class CaseResult:
+class CaseResult(NamedTuple):
     """All that diagnosing one case came to. `outcomes` maps each status to the ids of the rules that came to it."""
 
     name: str
@@ -239,11 +232,10 @@ class CaseResult:
     unknown: tuple[Finding, ...]
     outcomes: dict[Status, tuple[str, ...]]
     joins: tuple[dict[str, Json], ...] = ()
-    excerpts: dict[str, dict[str, str]] = field(default_factory=dict)
+    excerpts: Mapping[str, dict[str, str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """The result of a run over any number of cases. `problems` are inputs that could not be examined at all."""
 
     cases: tuple[CaseResult, ...]

@@ -6,8 +6,7 @@ The form of a rule file is described in docs/writing-rules.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from pfdoctor.core import action as actions
 from pfdoctor.core import message as messages
@@ -38,15 +37,14 @@ _OPTIONAL = (
 )
 _REMEDY_KEYS = ("title", "level", "only_if", "actions", "steps")
 _REFERENCE_KEYS = ("title", "url", "grade")
-_TEST_KEYS = ("name", "facts", "live", "symptoms", "expect", "remedied", "message", "clock", "findings")
+_TEST_KEYS = ("name", "facts", "live", "symptoms", "expect", "remedied", "message", "clock", "findings", "derive")
 
 
 class RuleError(PfdoctorError):
     """One or more faults of rule files; each line of the message names file, line, fault and hint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """Where a claim comes from and what it is worth."""
 
     title: str
@@ -54,8 +52,7 @@ class Reference:
     grade: Grade
 
 
-@dataclass(frozen=True, slots=True)
-class RemedySpec:
+class RemedySpec(NamedTuple):
     """A remedy as the rule states it; `only_if` says for which facts it is offered."""
 
     title: str
@@ -67,8 +64,7 @@ class RemedySpec:
     texts: dict[str, FactPath]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One distinct cause: when it is true, what it leaves behind, and what mends it.
 
     `each` is the list of which every element is judged (`it`); `key` tells those elements apart for ever; `at` is the
@@ -104,8 +100,7 @@ class Rule:
         return f"{DOCS}{self.id}.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Symptom:
+class Symptom(NamedTuple):
     """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line."""
 
     id: str
@@ -115,8 +110,7 @@ class Symptom:
     references: tuple[Reference, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(NamedTuple):
     """All rules and symptoms, by id, and the schema of the facts they speak of."""
 
     schema: FactsSchema

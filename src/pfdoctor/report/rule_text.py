@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pfdoctor.core.condition import All, AnyOf, Condition, Leaf, Not, Quantified, Test
 from pfdoctor.core.facts import FactPath
@@ -23,8 +23,7 @@ EXPECTATION = {
 """What an example is expected to come to, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class FactRead:
+class FactRead(NamedTuple):
     """A fact that a rule reads: its path from the view (`[]` for the elements of a list) and its description."""
 
     path: str

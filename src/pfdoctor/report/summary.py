@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pfdoctor.core.model import Finding, Missing, Report, Severity, Status, Unknown
 
@@ -22,8 +22,7 @@ MISSING, NOT_OURS = "missing", "not-ours"
 """Problems of a path that the user named: it does not exist; it is a file of something else, which is no gap."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """What makes a run fail: findings of `fail_on` or worse (None: never), and unknown verdicts if asked."""
 
     fail_on: Severity | None = Severity.ERROR
@@ -31,16 +30,14 @@ class Gate:
     exit_zero: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A finding, in its worst status, and the names of all cases that have it."""
 
     finding: Finding
     cases: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unchecked:
+class Unchecked(NamedTuple):
     """Rules that one and the same missing fact left undecided, and the number of cases it was missing in."""
 
     reason: Unknown
@@ -48,8 +45,7 @@ class Unchecked:
     cases: int
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The numbers of a run. `passed`, `failed`, `unknown` and `not_applicable` count rules and add up to `rules`."""
 
     cases: int

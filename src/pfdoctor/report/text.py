@@ -6,7 +6,7 @@ The layout is made of spans (see style) and is the same with and without colour.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pfdoctor.core.message import show
 from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Remedy, Report, Status
@@ -33,8 +33,7 @@ _LABEL = 10
 """Columns of the label (`seen`, `fix`, `docs`) in front of a detail of a finding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How a text report is laid out: `width` in terminal columns; `statistics` counts findings and shows none."""
 
     width: int = 80
@@ -104,7 +103,7 @@ def _case(case: CaseResult, shown: list[Sighting], layout: Layout) -> list[Line]
     return lines
 
 
-def finding_lines(sighting: Sighting, excerpts: dict[str, dict[str, str]], layout: Layout) -> list[Line]:
+def finding_lines(sighting: Sighting, excerpts: Mapping[str, dict[str, str]], layout: Layout) -> list[Line]:
     """One finding: header, place with its source line, evidence, remedies and where to read more."""
     finding = sighting.finding
     lines = _header(finding, layout.width)
@@ -149,7 +148,7 @@ def _header(finding: Finding, width: int) -> list[Line]:
     return lines
 
 
-def _place(finding: Finding, excerpts: dict[str, dict[str, str]], width: int) -> list[Line]:
+def _place(finding: Finding, excerpts: Mapping[str, dict[str, str]], width: int) -> list[Line]:
     origin = finding.origin
     if origin is None:
         return [line(Span("  --> ", "dim"), Span(visible(finding.subject), "place"))]

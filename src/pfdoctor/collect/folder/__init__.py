@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pfdoctor.collect.folder.cases import CasePlan, CaseReader, Joiner, plan_cases
 from pfdoctor.collect.folder.discover import Inventory, discover
@@ -14,8 +14,7 @@ from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """What one read boundary holds, planned but not read yet."""
 
     tree: Tree
@@ -38,8 +37,7 @@ class Scan:
         yield from self.leftovers()
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(NamedTuple):
     """The facts of every case, and the inputs that could not be examined."""
 
     cases: tuple[Facts, ...]

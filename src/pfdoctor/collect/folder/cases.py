@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pfdoctor.collect.folder.connection import used_by
 from pfdoctor.collect.folder.deployment import read_deployment
@@ -34,8 +33,7 @@ def _not_found(what: str, why: str) -> Json:
     return Unknown("not-in-files", f"no {what} among the files: {why}", collect_command=_LIVE).to_json()
 
 
-@dataclass(frozen=True, slots=True)
-class CasePlan:
+class CasePlan(NamedTuple):
     """One case before its files are read: which deployment, which flow, or which lone definition it is about."""
 
     kind: str
@@ -66,8 +64,7 @@ def plan_cases(inventory: Inventory, joiner: Joiner) -> list[CasePlan]:
     return plans
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(NamedTuple):
     """What belongs to a deployment, and how each was found."""
 
     endpoint: Definition | None

@@ -380,10 +380,10 @@ def _wrong_types(section: Section) -> list[Json]:
     ):
         note(("app_insights_enabled",), enabled, "true or false")
     collector = section.child("data_collector")
-    for name, one in collector.children("collections") if collector is not None else ():
+    for collection, one in collector.children("collections") if collector is not None else ():
         if isinstance(one.get("enabled"), bool):
             note(
-                ("data_collector", "collections", str(name), "enabled"),
+                ("data_collector", "collections", str(collection), "enabled"),
                 one.get("enabled"),
                 "the text 'True' or 'False'",
             )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pfdoctor.collect.folder.connection import read_connection
 from pfdoctor.collect.folder.environment import KEYS as ENVIRONMENT_KEYS
@@ -34,8 +35,7 @@ _ROLE_NAME = re.compile(r"role|permission|rbac", re.IGNORECASE)
 _ARM_NAME = re.compile(r"deploy|endpoint|environment|connection|role|permission|rbac", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """A YAML mapping that defines something: its kind (deployment, endpoint, environment, model), file and flavour."""
 
     kind: str

@@ -7,14 +7,14 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pfdoctor.collect.folder.image import read_image
 from pfdoctor.collect.folder.requirements import Place, RequirementsFile, read_requirement_words
 from pfdoctor.core.model import Json, Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class _Instruction:
+class _Instruction(NamedTuple):
     name: str
     """In capitals."""
     text: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.yaml_document import MAX_BYTES
@@ -17,8 +18,7 @@ _ENCODINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Why a file could not be read as what it is: a code of the facts schema, a detail, and a line if there is one."""
 
     code: str
@@ -35,8 +35,7 @@ class Problem:
         return fact
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A file's text, without a byte order mark; `problem` is set when its consumer could not read it all the same."""
 
     text: str

@@ -14,6 +14,7 @@ import re
 import unicodedata
 import warnings
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 MAX_CHARACTERS = 2_000_000
@@ -21,8 +22,7 @@ MAX_CHARACTERS = 2_000_000
 _NEWEST = 13
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """`tree` is None when no version accepts the text or it could not be parsed here; `accepted_by` is None in the
     latter case (`code` is then too-large or too-deep). `message` says what keeps some version from accepting it;
     `line` and `column` (1-based) say where. `text` is what the tree's positions refer to."""
@@ -234,8 +234,7 @@ _OWN_QUOTES = "an f-string that holds its own kind of quotes"
 _BACKSLASH = "a backslash in the braces of an f-string"
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     """A word (names, keywords and numbers), an op or a string."""
 
     kind: str

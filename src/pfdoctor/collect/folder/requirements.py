@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.yaml_document import YamlDocument
@@ -18,8 +19,7 @@ Place = tuple[int, int, int]
 """Line, column and exclusive end column, 1-based."""
 
 
-@dataclass(frozen=True, slots=True)
-class Include:
+class Include(NamedTuple):
     """Another file that a line names with -r; the path is as written, relative to the file that names it."""
 
     path: str

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pfdoctor.core.model import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """What defines a node: the node itself, or the body of one of its variants. `path` is that of the fact."""
 
     node: dict[str, Json]

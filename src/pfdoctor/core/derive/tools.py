@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One input: the types that promptflow converts a literal to (the first counts; connection classes when it is a
     connection; none when it converts nothing), and whether a call fails without it."""
 
@@ -14,8 +13,7 @@ class Slot:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToolInputs:
+class ToolInputs(NamedTuple):
     """The inputs of a tool. `takes_prompt`: its source.path is a template, whose variables are inputs too."""
 
     slots: dict[str, Slot]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pfdoctor.core.redact.names import (
     GUID,
@@ -19,8 +18,7 @@ from pfdoctor.core.redact.names import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A secret from `start` to `end` of the text; `recognised` when its own form gives it away, not only its name."""
 
     start: int
@@ -33,8 +31,7 @@ class Hit:
 _Check: TypeAlias = Callable[[str], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(NamedTuple):
     """A kind of credential with a form of its own. The secret is the group `secret`, or else the whole match."""
 
     kind: str
