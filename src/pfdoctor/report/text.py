@@ -5,7 +5,7 @@ The layout is made of spans (see style) and is the same with and without colour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pfdoctor.core.message import show
