@@ -130,7 +130,7 @@ def _coverage(docs: Path, rules: list[Rule]) -> tuple[str, list[str]]:
     entries = yaml.safe_load((docs / "atlas-entries.yaml").read_text("utf-8"))
     by_number: dict[int, list[str]] = {entry["number"]: [] for entry in entries}
     for rule in rules:
-        for number in rule.covers.get("atlas", []):
+        for number in rule.wording.covers.get("atlas", []):
             if number in by_number:
                 by_number[number].append(rule.id)
             else:
@@ -164,7 +164,7 @@ def _field_rows(docs: Path, rules: list[Rule], faults: list[str]) -> tuple[list[
     names = {_normal(one["name"]): one["name"] for one in classes}
     found: dict[str, list[str]] = {one["name"]: [] for one in classes}
     for rule in rules:
-        for said in rule.covers.get("field", []):
+        for said in rule.wording.covers.get("field", []):
             near = difflib.get_close_matches(_normal(said), names, n=1, cutoff=_SAME_CLASS)
             if not near:
                 faults.append(f"{rule.id}: covers.field: {said!r} is no class of docs/field-classes.yaml")

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from pfdoctor.core.facts import FactsSchema
 from pfdoctor.core.model import Json, PfdoctorError
 from pfdoctor.core.predicates import PREDICATES
-from pfdoctor.core.rule import (
-    Catalogue,
-    Rule,
-    RuleError,
-    Symptom,
-    Where,
-    check_links,
-    parse_rule,
-    parse_symptom,
-)
+from pfdoctor.core.rule import Catalogue, Deferred, Rule, RuleError, Symptom, Wording
 
 _INSTALLED = Path(__file__).parent / "rules"
 _CHECKOUT = Path(__file__).parents[2] / "rules"
 SCHEMA_FILE = Path("schema") / "facts.schema.json"
 
-# what diagnosing never reads stays out of the index, which is parsed at every start
-_LEFT_OUT = ("tests", "explanation", "ignore_when", "covers")
+# what words a rule: parsed once the rule fires
+_WORDING = ("message", "key", "remedies", "references", "related")
 
 
 def rules_directory() -> Path:
@@ -38,15 +29,10 @@ def load(extra: Iterable[Path] = ()) -> Catalogue:
     """The shipped rules and the user's own; raises RuleError naming every fault with file and line."""
     index = _INSTALLED / "index.json"
     if rules_directory() == _INSTALLED and index.is_file():
-        catalogue = _load_index(json.loads(index.read_text("utf-8")))
+        catalogue = load_index(json.loads(index.read_text("utf-8")))
     else:
         catalogue = load_directory(rules_directory())
-    for directory in extra:
-        own = load_directory(directory, catalogue)
-        catalogue = Catalogue(
-            catalogue.schema, {**catalogue.rules, **own.rules}, {**catalogue.symptoms, **own.symptoms}
-        )
-    return catalogue
+    return with_own(catalogue, extra)
 
 
 @cache
@@ -55,8 +41,19 @@ def load_full() -> Catalogue:
     return load_directory(rules_directory())
 
 
+def with_own(catalogue: Catalogue, directories: Iterable[Path]) -> Catalogue:
+    """The catalogue and the user's own rules."""
+    for directory in directories:
+        own = load_directory(directory, catalogue)
+        catalogue = catalogue.with_rules({**catalogue.rules, **own.rules}, own.symptoms)
+    return catalogue
+
+
 def load_directory(directory: Path, base: Catalogue | None = None) -> Catalogue:
     """The rules and symptoms of a directory. `base` lends its schema and symptoms to a user's own rules."""
+    # imported here: a wheel's index needs none of it
+    from pfdoctor.core.rule_reader import check_links, parse_rule, parse_symptom
+
     if not directory.is_dir():
         raise PfdoctorError(f"{directory}: no such directory of rules")
     schema = base.schema if base is not None else read_schema(rules_directory())
@@ -65,7 +62,8 @@ def load_directory(directory: Path, base: Catalogue | None = None) -> Catalogue:
     files: dict[str, Path] = {}
     faults: list[str] = []
     for path in rule_files(directory):
-        raw, place = _read_rule_file(path)
+        places = _Places(path)
+        raw = places.document.value
         if path.parent.name == "symptoms":
             symptom, found = parse_symptom(path.stem, raw, schema)
             if symptom is not None:
@@ -73,11 +71,11 @@ def load_directory(directory: Path, base: Catalogue | None = None) -> Catalogue:
         else:
             rule, found = parse_rule(path.stem, raw, schema, PREDICATES)
             if rule is not None:
-                if rule.id in files:
+                if rule.id in rules:
                     faults.append(f"{path}:1: the rule {rule.id!r} is defined in {files[rule.id]} already")
                 rules[rule.id] = rule
-        files[path.stem] = path
-        faults += [f"{path}:{place(where)}: {fault}" for where, fault in found]
+                files[rule.id] = path
+        faults += [f"{path}:{places(where)}: {fault}" for where, fault in found]
     known = {**(base.symptoms if base is not None else {}), **symptoms}
     known_rules = {**(base.rules if base is not None else {}), **rules}
     faults += [f"{files[rule_id]}:1: {fault}" for rule_id, fault in check_links(known_rules, known) if rule_id in files]
@@ -85,7 +83,7 @@ def load_directory(directory: Path, base: Catalogue | None = None) -> Catalogue:
         raise RuleError("\n".join(faults))
     if base is not None and not rules:
         raise RuleError(f"{directory}: no rule file (*.yaml) in it")
-    return Catalogue(schema, rules, symptoms)
+    return Catalogue(rules, lambda: schema, lambda: symptoms)
 
 
 def rule_files(directory: Path) -> list[Path]:
@@ -114,7 +112,7 @@ class _Places:
             raise RuleError(f"{path}:1: a rule file holds one YAML document, not {len(documents)}")
         self.document = documents[0]
 
-    def __call__(self, where: Where) -> int:
+    def __call__(self, where: tuple[str | int, ...]) -> int:
         for length in range(len(where), 0, -1):
             place = self.document.key_place(*where[:length])
             if place is not None:
@@ -122,53 +120,62 @@ class _Places:
         return 1
 
 
-def _read_rule_file(path: Path) -> tuple[Json, _Places]:
-    places = _Places(path)
-    return places.document.value, places
+def read_rule_file(path: Path) -> dict[str, Json]:
+    """The mapping of a rule or symptom file; raises RuleError when it is no YAML."""
+    value: dict[str, Json] = _Places(path).document.value
+    return value
 
 
 def build_index(directory: Path) -> str:
-    """The JSON text of the index that a wheel carries: rules and symptoms without what diagnosing never reads."""
-    load_directory(directory)
+    """The JSON text of the index that a wheel carries: rules in compact form, symptoms and the schema's shape."""
+    from pfdoctor.core.compact import Encoder
+
+    catalogue = load_directory(directory)
+    encoder = Encoder()
     rules, symptoms = {}, {}
     for path in rule_files(directory):
-        raw = _read_rule_file(path)[0]
+        raw = read_rule_file(path)
         if path.parent.name == "symptoms":
             symptoms[path.stem] = raw
         else:
-            rules[path.stem] = {key: value for key, value in raw.items() if key not in _LEFT_OUT}
+            wording = {key: raw[key] for key in _WORDING if key in raw}
+            rules[path.stem] = encoder.rule(catalogue.rules[path.stem], wording)
     schema = _without_prose(json.loads((directory / SCHEMA_FILE).read_text("utf-8")))
-    return json.dumps({"schema": schema, "rules": rules, "symptoms": symptoms}, separators=(",", ":"), sort_keys=True)
+    index = {"paths": encoder.paths, "rules": rules, "schema": json.dumps(schema), "symptoms": json.dumps(symptoms)}
+    return json.dumps(index, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
 def _without_prose(node: Json) -> Json:
     """The schema's shape alone; a property named like a keyword is kept."""
     if not isinstance(node, dict):
         return node
-    slim = {key: node[key] for key in ("$ref", "additionalProperties", "items") if key in node}
-    slim = {key: _without_prose(value) for key, value in slim.items()}
-    if isinstance(node.get("properties"), dict):
-        slim["properties"] = {key: _without_prose(value) for key, value in node["properties"].items()}
-    if isinstance(node.get("$defs"), dict):
-        slim["$defs"] = {key: _without_prose(value) for key, value in node["$defs"].items()}
+    slim = {key: _without_prose(node[key]) for key in ("$ref", "additionalProperties", "items") if key in node}
+    for key in ("properties", "$defs"):
+        if isinstance(node.get(key), dict):
+            slim[key] = {name: _without_prose(value) for name, value in node[key].items()}
     return slim
 
 
-def _load_index(index: dict[str, Json]) -> Catalogue:
-    schema = FactsSchema(index["schema"])
-    rules = dict(_parsed(index["rules"], schema))
-    symptoms = {}
-    for symptom_id, raw in index["symptoms"].items():
-        symptom, faults = parse_symptom(symptom_id, raw, schema)
-        if symptom is None:
-            raise RuleError(f"index.json: symptom {symptom_id}: {faults}")
-        symptoms[symptom_id] = symptom
-    return Catalogue(schema, rules, symptoms)
+def load_index(index: dict[str, Json]) -> Catalogue:
+    """The catalogue of an index; what only a firing rule needs is parsed when it fires."""
+    from pfdoctor.core.compact import Decoder
 
+    schema = Deferred(lambda: FactsSchema(json.loads(index["schema"])))
 
-def _parsed(raw_rules: dict[str, Json], schema: FactsSchema) -> Iterator[tuple[str, Rule]]:
-    for rule_id, raw in raw_rules.items():
-        rule, faults = parse_rule(rule_id, {"explanation": "", **raw}, schema, PREDICATES)
-        if rule is None:
-            raise RuleError(f"index.json: rule {rule_id}: {faults}")
-        yield rule_id, rule
+    def words(raw: Json, each: str | None) -> Wording:
+        from pfdoctor.core.rule_reader import parse_wording
+
+        wording, faults = parse_wording(raw, schema().compile(each) if each is not None else None, schema(), PREDICATES)
+        if faults:
+            raise RuleError(f"index.json: {faults}")
+        return wording
+
+    def symptoms() -> dict[str, Symptom]:
+        from pfdoctor.core.rule_reader import parse_symptom
+
+        parsed = {name: parse_symptom(name, raw, schema()) for name, raw in json.loads(index["symptoms"]).items()}
+        return {name: symptom for name, (symptom, _) in parsed.items() if symptom is not None}
+
+    decoder = Decoder(index["paths"], PREDICATES)
+    rules = {rule_id: decoder.rule(rule_id, code, words) for rule_id, code in index["rules"].items()}
+    return Catalogue(rules, schema, Deferred(symptoms))

@@ -111,7 +111,7 @@ def test_the_shipped_rules_are_valid_by_their_schema(root: Path) -> None:
         validator = Draft202012Validator(schema)
         for path in catalog.rule_files(root / "rules"):
             if (path.parent.name == "symptoms") is is_symptom:
-                raw = catalog._read_rule_file(path)[0]
+                raw = catalog.read_rule_file(path)
                 faults = [
                     f"{path.name}: {'.'.join(map(str, e.absolute_path))}: {e.message}"
                     for e in validator.iter_errors(raw)

@@ -12,11 +12,13 @@ import jsonschema
 import pytest
 
 from pfdoctor import catalog
+from pfdoctor.core.compact import Encoder
 from pfdoctor.core.condition import leaves
 from pfdoctor.core.example import facts_of, outcome, run_examples
 from pfdoctor.core.model import Confidence, Grade, Json, Severity, Status
 from pfdoctor.core.predicates import PREDICATES
-from pfdoctor.core.rule import Catalogue, Rule, parse_rule
+from pfdoctor.core.rule import Catalogue, Rule
+from pfdoctor.core.rule_reader import parse_rule
 
 RULES = catalog.rules_directory()
 CATALOGUE = catalog.load_full()
@@ -26,8 +28,7 @@ ALL = sorted(CATALOGUE.rules.values(), key=lambda rule: rule.id)
 @cache
 def raw_rule(rule_id: str) -> dict[str, Json]:
     path = next(path for path in catalog.rule_files(RULES) if path.stem == rule_id and path.parent.name != "symptoms")
-    value: dict[str, Json] = catalog._read_rule_file(path)[0]
-    return value
+    return catalog.read_rule_file(path)
 
 
 def each_rule(function: Callable[[Rule], None]) -> Callable[[Rule], None]:
@@ -42,10 +43,10 @@ def test_examples_hold(rule: Rule) -> None:
 
 @each_rule
 def test_has_a_firing_a_passing_and_an_empty_example(rule: Rule) -> None:
-    expected = {example["expect"] for example in rule.tests}
+    expected = {example["expect"] for example in rule.wording.tests}
     assert expected & {"confirmed", "latent"}
     assert "pass" in expected
-    assert any(example["expect"] == "unknown" and not example.get("facts") for example in rule.tests)
+    assert any(example["expect"] == "unknown" and not example.get("facts") for example in rule.wording.tests)
 
 
 @each_rule
@@ -54,7 +55,7 @@ def test_examples_state_facts_that_exist(rule: Rule) -> None:
     validator = jsonschema.Draft202012Validator({"$ref": "#/$defs/view", "$defs": schema["$defs"]})
     faults = [
         f"{example['name']}: {'.'.join(map(str, error.absolute_path))}: {error.message}"
-        for example in rule.tests
+        for example in rule.wording.tests
         for view in ("facts", "live")
         for error in validator.iter_errors(_known_parts(example.get(view, {})))
     ]
@@ -98,7 +99,7 @@ def test_every_leaf_matters(rule: Rule) -> None:
 
     def results(one: Rule) -> list[tuple[Status, int]]:
         found = []
-        for example in rule.tests:
+        for example in rule.wording.tests:
             status, result = outcome(one, facts_of(example), CATALOGUE)
             found.append((status, len(result.findings)))
         return found
@@ -122,7 +123,7 @@ def test_every_leaf_matters(rule: Rule) -> None:
 
 @each_rule
 def test_claims_no_more_than_its_references_bear(rule: Rule) -> None:
-    if all(reference.grade is Grade.INFERRED for reference in rule.references):
+    if all(reference.grade is Grade.INFERRED for reference in rule.wording.references):
         assert rule.severity is not Severity.ERROR
         assert rule.confidence is not Confidence.CERTAIN
 
@@ -135,8 +136,8 @@ def test_is_kept_in_the_folder_of_its_category(rule: Rule) -> None:
 @each_rule
 def test_a_remedy_that_edits_is_proven(rule: Rule) -> None:
     """A remedy that sets or removes facts has an example in which it cures."""
-    edits = any(set(action) & {"set", "remove"} for spec in rule.remedies for action in spec.raw_actions)
-    assert not edits or any(example.get("remedied") for example in rule.tests)
+    edits = any(set(action) & {"set", "remove"} for spec in rule.wording.remedies for action in spec.raw_actions)
+    assert not edits or any(example.get("remedied") for example in rule.wording.tests)
 
 
 def test_few_rules_need_a_predicate() -> None:
@@ -160,18 +161,16 @@ def test_every_symptom_is_used() -> None:
 
 def test_index_equals_the_yaml() -> None:
     """What a wheel reads at start is what the rule files say."""
-    loaded = catalog._load_index(json.loads(catalog.build_index(RULES)))
+    loaded = catalog.load_index(json.loads(catalog.build_index(RULES)))
+    encoder = Encoder()
     assert list(loaded.rules) == sorted(CATALOGUE.rules)
     for rule_id, rule in loaded.rules.items():
         full = CATALOGUE.rules[rule_id]
-        assert (rule.title, rule.message, rule.symptoms, rule.remedies, rule.help_uri) == (
-            full.title,
-            full.message,
-            full.symptoms,
-            full.remedies,
-            full.help_uri,
-        )
-        assert (str(rule.when), str(rule.applies)) == (str(full.when), str(full.applies))
+        assert encoder.rule(rule, None) == encoder.rule(full, None)
+        assert (rule.wording.message, rule.help_uri) == (full.wording.message, full.help_uri)
+        assert [one.title for one in rule.wording.remedies] == [one.title for one in full.wording.remedies]
+        assert rule.wording.references == full.wording.references
+    assert loaded.symptoms == CATALOGUE.symptoms
 
 
 def test_catalogue_is_not_empty() -> None:

@@ -14,7 +14,7 @@ from pfdoctor.core.rule import Catalogue, Rule
 
 def run(rule: Rule, catalogue: Catalogue) -> Iterator[ExampleResult]:
     """Each example of the rule, run; one that states a fact which no collector could observe fails, too."""
-    for example, result in zip(rule.tests, run_examples(rule, catalogue), strict=True):
+    for example, result in zip(rule.wording.tests, run_examples(rule, catalogue), strict=True):
         fault = result.fault or _impossible(example)
         yield ExampleResult(result.rule, result.name, fault)
 

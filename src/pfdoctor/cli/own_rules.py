@@ -29,10 +29,7 @@ def load_full(directories: Sequence[Path] | None) -> Catalogue:
     catalogue = catalog.load_full()
     for directory in directories or ():
         check_shape(directory)
-        own = catalog.load_directory(directory, catalogue)
-        catalogue = Catalogue(
-            catalogue.schema, {**catalogue.rules, **own.rules}, {**catalogue.symptoms, **own.symptoms}
-        )
+        catalogue = catalog.with_own(catalogue, [directory])
     return catalogue
 
 

@@ -136,21 +136,20 @@ def run_examples(
     from pfdoctor.cli.output import print_lines, width
     from pfdoctor.cli.own_rules import load_full
     from pfdoctor.cli.select import Selection, choose, split
-    from pfdoctor.core.rule import Catalogue
 
     catalogue = load_full([directory] if directory is not None else None)
     own = catalogue.rules
     if directory is not None:
         names = {path.stem for path in catalog.rule_files(directory)}
         own = {name: rule for name, rule in catalogue.rules.items() if name in names}
-    chosen = choose(Catalogue(catalogue.schema, own, catalogue.symptoms), Selection(split(select)))
+    chosen = choose(catalogue.with_rules(own), Selection(split(select)))
     results = [result for rule in chosen for result in run(rule, catalogue)]
     print_lines(_outcome(chosen, results, width(), verbose=verbose > 0), color)
     return 1 if any(result.fault for result in results) or _untested(chosen) else 0
 
 
 def _untested(rules: tuple[Rule, ...]) -> list[str]:
-    return [rule.id for rule in rules if not rule.tests]
+    return [rule.id for rule in rules if not rule.wording.tests]
 
 
 def _outcome(rules: tuple[Rule, ...], results: list[ExampleResult], width: int, *, verbose: bool) -> Iterator[Line]:

@@ -155,7 +155,7 @@ def _parse_leaf(
     problem = _value_problem(operator, value)
     if problem:
         raise ConditionError(f"{operator!r} {problem}", (*where, operator))
-    return Leaf(path, operator, re.compile(value) if operator == "matches" else value)
+    return Leaf(path, operator, value)
 
 
 def _value_problem(operator: str, value: Json) -> str | None:
@@ -304,6 +304,7 @@ def _apply(operator: str, value: Json, operand: Json) -> bool | Unknown:
     if not isinstance(value, str):
         return Unknown("not-a-text", f"{value!r} is not a text")
     if operator == "matches":
+        # compiled at its first use, and kept by re
         return re.search(operand, value) is not None
     return _version(value, operand)
 

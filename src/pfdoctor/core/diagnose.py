@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pfdoctor.core import message as messages
 from pfdoctor.core.action import describe
@@ -22,7 +22,7 @@ from pfdoctor.core.model import (
     Unknown,
     Verdict,
 )
-from pfdoctor.core.rule import Catalogue, Rule
+from pfdoctor.core.rule import Catalogue, Rule, Wording
 
 _STATUS = {
     (True, SymptomState.SEEN): Status.CONFIRMED,
@@ -44,75 +44,87 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     findings: list[Finding] = []
     unknown: list[Finding] = []
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}
+    views = tuple(view for view in VIEWS if facts.has_view(view)) or (VIEWS[0],)
     for rule in catalogue.rules.values() if rules is None else rules:
-        results = [result for view in _views(rule, facts) for result in _run(rule, facts, view)]
-        worst = min((result.status for result in results), key=_ORDER.index, default=Status.PASS)
+        # a rule whose subject is named by view speaks of both at once
+        chosen = (VIEWS[0],) if rule.subject.root == "document" else views
+        results = [result for view in chosen for result in _run(rule, facts, view)]
+        worst = min((result.status for result in results), key=_RANK.__getitem__, default=Status.PASS)
         outcomes[worst].append(rule.id)
-        findings += [result for result in results if result.status.is_finding]
-        unknown += [result for result in results if result.status is Status.UNKNOWN]
+        for result in results:
+            if result.status.is_finding:
+                findings.append(_finding(rule, result))
+            elif result.status is Status.UNKNOWN:
+                unknown.append(_bare(rule, result))
     findings = _without_general(_merge(findings), catalogue)
     return CaseResult(
         name=facts.case["name"],
         kind=facts.case["kind"],
         findings=tuple(sorted(findings, key=_by_place)),
-        unknown=tuple(_merge(unknown)),
+        unknown=tuple({(one.rule, one.subject): one for one in reversed(unknown)}.values())[::-1],
         outcomes={status: tuple(ids) for status, ids in outcomes.items()},
         joins=tuple(facts.document.get("joins", ())),
         excerpts=facts.document.get("excerpts", {}),
     )
 
 
-_ORDER = (
-    Status.CONFIRMED,
-    Status.LATENT,
-    Status.CONTRADICTED,
-    Status.SUSPECTED,
-    Status.UNKNOWN,
-    Status.PASS,
-    Status.NOT_APPLICABLE,
-)
+_RANK = {
+    status: rank
+    for rank, status in enumerate(
+        (
+            Status.CONFIRMED,
+            Status.LATENT,
+            Status.CONTRADICTED,
+            Status.SUSPECTED,
+            Status.UNKNOWN,
+            Status.PASS,
+            Status.NOT_APPLICABLE,
+        )
+    )
+}
+
+
+class _Outcome(NamedTuple):
+    """What a rule came to in one view, for one item where it has `each`; most come to a pass, and to nothing more."""
+
+    status: Status
+    scope: Scope
+    verdict: Verdict
 
 
 def _by_place(finding: Finding) -> tuple[int, tuple[str, int, int], str, str]:
     return (-finding.severity.rank, finding.place, finding.rule, finding.message)
 
 
-def _views(rule: Rule, facts: Facts) -> tuple[str, ...]:
-    """The views a rule is evaluated in; one that names views itself is evaluated once."""
-    if rule.subject.root == "document":
-        return (VIEWS[0],)
-    return tuple(view for view in VIEWS if facts.has_view(view)) or (VIEWS[0],)
-
-
-def _run(rule: Rule, facts: Facts, view: str) -> list[Finding]:
+def _run(rule: Rule, facts: Facts, view: str) -> list[_Outcome]:
     scope = Scope(facts, view)
     applies = evaluate(rule.applies, scope) if rule.applies is not None else Verdict(True)
     if applies.truth is False:
-        return [_result(rule, scope, Status.NOT_APPLICABLE, applies)]
+        return [_Outcome(Status.NOT_APPLICABLE, scope, applies)]
     if rule.each is None:
         return [_judge(rule, scope, applies)]
     found = scope.look_up(rule.each)
     if isinstance(found.value, Unknown):
         nothing = Verdict(None, (), (Missing(found.path, found.value),))
-        return [_result(rule, scope, _status(rule, nothing, scope), nothing)]
+        return [_Outcome(_status(rule, nothing, scope), scope, nothing)]
     elements, incomplete = members(found.value)
-    results = [_judge(rule, scope.bind(join(found.path, key), element), applies) for key, element in elements]
+    outcomes = [_judge(rule, scope.bind(join(found.path, key), element), applies) for key, element in elements]
     if incomplete is not None:
         rest = Verdict(None, (), (Missing(found.path, incomplete),))
-        results.append(_result(rule, scope, _status(rule, rest, scope), rest))
-    return results
+        outcomes.append(_Outcome(_status(rule, rest, scope), scope, rest))
+    return outcomes
 
 
-def _judge(rule: Rule, scope: Scope, applies: Verdict) -> Finding:
+def _judge(rule: Rule, scope: Scope, applies: Verdict) -> _Outcome:
     when = evaluate(rule.when, scope)
     if when.truth is False:
-        return _result(rule, scope, Status.PASS, when)
+        return _Outcome(Status.PASS, scope, when)
     if applies.truth is None or when.truth is None:
         cause = Verdict(None, applies.evidence + when.evidence, applies.missing + when.missing)
     else:
         # what made the rule fire comes first: it decides where the finding is shown
         cause = Verdict(True, when.evidence + applies.evidence)
-    return _result(rule, scope, _status(rule, cause, scope), cause)
+    return _Outcome(_status(rule, cause, scope), scope, cause)
 
 
 def _status(rule: Rule, cause: Verdict, scope: Scope) -> Status:
@@ -131,46 +143,49 @@ def symptom_state(rule: Rule, facts: Facts) -> SymptomState:
     return SymptomState.ABSENT if wanted <= looked else SymptomState.NOT_LOOKED
 
 
-def _result(rule: Rule, scope: Scope, status: Status, verdict: Verdict) -> Finding:
-    subject = _subject(rule, scope)
-    if not status.is_finding:
-        # only findings are shown one by one: spare the rest of the work for what passed
-        return _bare(rule, scope, status, verdict, subject)
+def _finding(rule: Rule, outcome: _Outcome) -> Finding:
+    bare, scope = _bare(rule, outcome), outcome.scope
     if rule.each is not None and scope.item is None:
         # the list itself could not be looked at: there is no item to speak of, only the rule
-        return _bare(rule, scope, status, verdict, subject)
-    key = messages.render(rule.key, rule.texts, scope) if rule.key is not None else ""
-    return _bare(rule, scope, status, verdict, subject)._replace(
-        message=messages.render(rule.message, rule.texts, scope),
-        fingerprint=fingerprint(rule.id, subject, key),
-        origin=_origin(rule, scope, verdict),
-        evidence=_distinct(verdict.evidence),
-        remedies=_remedies(rule, scope),
+        return bare._replace(fingerprint=fingerprint(rule.id, bare.subject, ""))
+    wording = rule.wording
+    key = messages.render(rule.key, wording.texts, scope) if rule.key is not None else ""
+    return bare._replace(
+        message=messages.render(wording.message, wording.texts, scope),
+        fingerprint=fingerprint(rule.id, bare.subject, key),
+        origin=_origin(rule, scope, outcome.verdict),
+        evidence=_distinct(outcome.verdict.evidence),
+        remedies=_remedies(wording, scope),
         related=tuple(
-            origin for path in rule.related if (origin := scope.facts.origin(scope.look_up(path).path)) is not None
+            origin for path in wording.related if (origin := scope.facts.origin(scope.look_up(path).path)) is not None
         ),
     )
 
 
-def _bare(rule: Rule, scope: Scope, status: Status, verdict: Verdict, subject: str) -> Finding:
+def _bare(rule: Rule, outcome: _Outcome) -> Finding:
+    """What can be said of any outcome: the rule's title for a message, no place and no identity."""
+    subject = _subject(rule, outcome.scope)
     return Finding(
         rule=rule.id,
         title=rule.title,
         category=rule.category,
-        status=status,
+        status=outcome.status,
         severity=rule.severity,
         confidence=rule.confidence,
         message=rule.title,
-        case=scope.facts.case["name"],
+        case=outcome.scope.facts.case["name"],
         subject=subject,
-        fingerprint=fingerprint(rule.id, subject, ""),
-        missing=tuple(dict.fromkeys(verdict.missing)),
+        fingerprint="",
+        missing=tuple(dict.fromkeys(outcome.verdict.missing)),
         help_uri=rule.help_uri,
     )
 
 
 def fingerprint(rule: str, subject: str, key: str) -> str:
     """The identity of a finding: stable while the rule, the subject's names and the item's key stay the same."""
+    # imported here: OpenSSL is loaded with it, and a flow without a fault needs no fingerprint
+    import hashlib
+
     return hashlib.sha256(f"{rule}\n{subject}\n{key}".encode()).hexdigest()[:32]
 
 
@@ -196,9 +211,9 @@ def _origin(rule: Rule, scope: Scope, verdict: Verdict) -> Origin | None:
     return next((one.origin for one in verdict.evidence if one.origin is not None), None)
 
 
-def _remedies(rule: Rule, scope: Scope) -> tuple[Remedy, ...]:
+def _remedies(wording: Wording, scope: Scope) -> tuple[Remedy, ...]:
     offered = []
-    for spec in rule.remedies:
+    for spec in wording.remedies:
         if spec.only_if is not None and evaluate(spec.only_if, scope).truth is not True:
             continue
         edits = tuple(describe(action, scope, spec.texts) for action in spec.actions)

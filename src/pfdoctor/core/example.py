@@ -30,7 +30,7 @@ class ExampleResult(NamedTuple):
 
 def run_examples(rule: Rule, catalogue: Catalogue) -> Iterator[ExampleResult]:
     """Each example of the rule, run."""
-    for example in rule.tests:
+    for example in rule.wording.tests:
         yield ExampleResult(rule.id, example["name"], _fault(rule, example, catalogue))
 
 
@@ -69,8 +69,7 @@ def _fault(rule: Rule, example: dict[str, Json], catalogue: Catalogue) -> str | 
     stated = facts_of(example)
     complete = derive if example.get("derive") else _as_stated
     facts = complete(stated)
-    # what a rule specialises is judged together with it, so alone here
-    status, result = outcome(rule._replace(specialises=()), facts, catalogue)
+    status, result = outcome(rule, facts, catalogue)
     if str(status) != example["expect"]:
         missing = "; ".join(f"{one.path}: {one.reason.detail}" for found in result.unknown for one in found.missing)
         return f"expected {example['expect']}, came to {status}" + (f" ({missing})" if missing else "")
@@ -97,7 +96,7 @@ def _remedy_fault(rule: Rule, stated: Facts, complete: Callable[[Facts], Facts])
         spec = next(
             (
                 spec
-                for spec in rule.remedies
+                for spec in rule.wording.remedies
                 if spec.actions and (spec.only_if is None or evaluate(spec.only_if, scope).truth)
             ),
             None,

@@ -31,7 +31,7 @@ def explain(rule: Rule, catalogue: Catalogue, width: int) -> list[Line]:
     head = Span(f"{rule.severity}[{rule.id}]", severity_style(rule.severity))
     lines = wrap([head, Span(f" {visible(rule.title)}", "strong")], width, rest="    ")
     lines += [line(Span(f"{rule.category} · {rule.confidence}", "dim")), EMPTY]
-    lines += [*_paragraphs(rule.explanation, width), EMPTY]
+    lines += [*_paragraphs(rule.wording.explanation, width), EMPTY]
     if rule.applies is not None:
         lines += _section("Applies when", _condition(condition_lines(rule.applies), width))
     start = f"For each element (`it`) of {rule.each.text}: true when" if rule.each is not None else "True when"
@@ -47,14 +47,14 @@ def explain(rule: Rule, catalogue: Catalogue, width: int) -> list[Line]:
     lines += _section(
         "Symptoms in logs and answers", [one for name in rule.symptoms for one in _symptom(name, catalogue, width)]
     )
-    lines += _section("Says", wrap([Span(visible(rule.message))], width, "  ", "  "))
-    lines += _section("Fix", [one for remedy in rule.remedies for one in _remedy(remedy, width)])
-    lines += _section("Ignore it when", _paragraphs(rule.ignore_when or "", width, "  "))
+    lines += _section("Says", wrap([Span(visible(rule.wording.message))], width, "  ", "  "))
+    lines += _section("Fix", [one for remedy in rule.wording.remedies for one in _remedy(remedy, width)])
+    lines += _section("Ignore it when", _paragraphs(rule.wording.ignore_when or "", width, "  "))
     lines += _section(
         "Examples",
         [
             one
-            for test in rule.tests
+            for test in rule.wording.tests
             for one in wrap([Span(visible(f"{test['name']}: {EXPECTATION[test['expect']]}"))], width, "  ", "      ")
         ],
     )
@@ -66,7 +66,7 @@ def explain(rule: Rule, catalogue: Catalogue, width: int) -> list[Line]:
             if names
         ],
     )
-    lines += _section("Sources", [one for reference in rule.references for one in _source(reference, width)])
+    lines += _section("Sources", [one for reference in rule.wording.references for one in _source(reference, width)])
     return [*lines, line(Span(rule.help_uri, "dim"))]
 
 
@@ -153,7 +153,7 @@ def page(rule: Rule, catalogue: Catalogue) -> str:
         f"# {rule.id}",
         f"**{rule.title}**",
         f"`{rule.severity}` · `{rule.confidence}` · category [{rule.category}](README.md#{rule.category})",
-        rule.explanation.strip(),
+        rule.wording.explanation.strip(),
     ]
     if rule.applies is not None:
         parts += ["## Applies when", _bullets(condition_lines(rule.applies))]
@@ -163,19 +163,19 @@ def page(rule: Rule, catalogue: Catalogue) -> str:
     parts += ["## Facts it reads", "\n".join(["| fact | meaning |", "|---|---|", *rows])]
     if rule.symptoms:
         parts += ["## Symptoms in logs and answers", "\n".join(_symptom_bullets(rule, catalogue))]
-    parts += ["## What it says", f"> {_code_placeholders(rule.message)}"]
-    if rule.remedies:
-        parts += ["## Fix", "\n".join(_remedy_item(remedy) for remedy in rule.remedies)]
-    if rule.ignore_when:
-        parts += ["## When to ignore it", rule.ignore_when.strip()]
-    parts += ["## Examples", "\n".join(_example(test) for test in rule.tests)]
+    parts += ["## What it says", f"> {_code_placeholders(rule.wording.message)}"]
+    if rule.wording.remedies:
+        parts += ["## Fix", "\n".join(_remedy_item(remedy) for remedy in rule.wording.remedies)]
+    if rule.wording.ignore_when:
+        parts += ["## When to ignore it", rule.wording.ignore_when.strip()]
+    parts += ["## Examples", "\n".join(_example(test) for test in rule.wording.tests)]
     related = [("A sharper form of", rule.specialises), ("Leads to", rule.leads_to)]
     for text, names in related:
         if names:
             parts.append(f"{text}: " + ", ".join(_link(name, catalogue) for name in names))
-    sources = [f"- [{one.title}]({one.url}) ({GRADES[one.grade]})" for one in rule.references]
+    sources = [f"- [{one.title}]({one.url}) ({GRADES[one.grade]})" for one in rule.wording.references]
     parts += ["## Sources", "\n".join(sources)]
-    numbers = rule.covers.get("atlas", [])
+    numbers = rule.wording.covers.get("atlas", [])
     if numbers:
         parts.append("Entries of the [failure atlas](../coverage.md): " + ", ".join(map(str, numbers)))
     return "\n\n".join(parts) + "\n"

@@ -23,7 +23,7 @@ from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.redact import find_secrets
 from pfdoctor.yaml_document import Dialect, YamlError, read
 
-_LIVE = "pfdoctor check --live"
+_LIVE = "pfdoctor check FOLDER_OF_THE_FLOW FOLDER_OF_THE_DEPLOYMENT"
 
 Note: TypeAlias = Callable[[str, Path, str], None]
 """Records a join: what was joined, where it is, and how that is known."""
