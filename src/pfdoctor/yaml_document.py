@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 import yaml
 
 from pfdoctor.core.model import Json
+from pfdoctor.core.pattern import Pattern
 
 MAX_BYTES = 5_000_000
 MAX_DEPTH = 200
@@ -157,7 +158,7 @@ def _is_tab(text: str, error: yaml.MarkedYAMLError, line: int | None) -> bool:
     return line <= len(lines) and "\t" in lines[line - 1]
 
 
-_NESTING = re.compile(r"^[ \t]*(?:[-?:][ \t]+)*", re.MULTILINE)
+_NESTING = Pattern(r"^[ \t]*(?:[-?:][ \t]+)*", re.MULTILINE)
 
 
 def depth_is_safe(text: str) -> bool:
@@ -196,9 +197,9 @@ _BOOL_11 = {
     **dict.fromkeys(("no", "No", "NO", "off", "Off", "OFF"), False),
 }
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-_INT_12 = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)\Z")
-_INT_11 = re.compile(r"[-+]?(?:0b[01_]+|0[0-7_]+|(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)\Z")
-_FLOAT = re.compile(
+_INT_12 = Pattern(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)\Z")
+_INT_11 = Pattern(r"[-+]?(?:0b[01_]+|0[0-7_]+|(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)\Z")
+_FLOAT = Pattern(
     r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
     r"|\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
 )

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from typing import Literal, NamedTuple, cast
 
 from pfdoctor.core.model import Json, Origin, PfdoctorError, Unknown
+from pfdoctor.core.pattern import Pattern
 
 SCHEMA_NAME = "pfdoctor/facts/v1"
 VIEWS = ("declared", "live")
 _ABSOLUTE = (*VIEWS, "logs", "clock", "case")
-_STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|([^."\s]+)')
+_STEP = Pattern(r'"((?:[^"\\]|\\.)*)"|([^."\s]+)')
 
 NOT_COLLECTED = Unknown("not-collected", "not collected")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from pfdoctor.core.condition import Scope
 from pfdoctor.core.facts import FactPath, FactsSchema
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][^{}\s]*)\}")
+_PLACEHOLDER = Pattern(r"\{([A-Za-z_][^{}\s]*)\}")
 
 
 def placeholders(text: str) -> list[str]:

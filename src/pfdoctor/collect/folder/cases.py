@@ -1,20 +1,18 @@
-"""Joins what was found into cases: a deployment with its endpoint, environment, model and flow, and what is left."""
+"""Joins what was found into cases: a deployment with its endpoint, environment, model and flow, and what is left.
+
+What reads definitions is imported where one is read: a flow alone needs none of it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from pfdoctor.collect.folder.connection import used_by
-from pfdoctor.collect.folder.deployment import read_deployment
 from pfdoctor.collect.folder.discover import Definition, Inventory
-from pfdoctor.collect.folder.endpoint import read_endpoint
-from pfdoctor.collect.folder.environment import EnvironmentFacts, dockerfile_facts, read_environment
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.flow import FLOW_FILES, Gathered, read_flow
-from pfdoctor.collect.folder.model import flow_folders, read_model, read_path_model
 from pfdoctor.collect.folder.requirements_facts import RequirementsCollector
 from pfdoctor.collect.folder.section import Section
 from pfdoctor.collect.folder.settle import excerpts, settle
@@ -22,6 +20,9 @@ from pfdoctor.core.facts import SCHEMA_NAME, Facts
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.redact import find_secrets
 from pfdoctor.yaml_document import Dialect, YamlError, read
+
+if TYPE_CHECKING:
+    from pfdoctor.collect.folder.environment import EnvironmentFacts
 
 _LIVE = "pfdoctor check FOLDER_OF_THE_FLOW FOLDER_OF_THE_DEPLOYMENT"
 
@@ -97,6 +98,8 @@ class Joiner:
         return known
 
     def _join(self, deployment: Definition) -> Joined:
+        from pfdoctor.collect.folder.deployment import read_deployment
+
         joins: list[dict[str, Json]] = []
         here = self._tree.name(deployment.path)
         facts = read_deployment(self._tree, deployment.path.parent, deployment.section, here, deployment.flavour)
@@ -143,6 +146,8 @@ class Joiner:
         return found
 
     def _flow(self, deployment: Definition, model: Definition | None, note: Note) -> tuple[Path, Path | None] | None:
+        from pfdoctor.collect.folder.model import flow_folders
+
         facts, target = model_facts(self._tree, deployment, model)
         if target is not None:
             folders = flow_folders(self._tree, target)
@@ -208,6 +213,8 @@ def model_facts(
     tree: Tree, deployment: Definition | None, model: Definition | None
 ) -> tuple[dict[str, Json] | None, Path | None]:
     """The model's facts and its local path: from the model file, or inline in the deployment; None without either."""
+    from pfdoctor.collect.folder.model import read_model, read_path_model
+
     if model is not None:
         return read_model(tree, model.path.parent, model.section, tree.name(model.path), inline=False)
     if deployment is None:
@@ -321,6 +328,9 @@ class CaseReader:
     def _deployment(
         self, definition: Definition, view: dict[str, Json]
     ) -> tuple[tuple[dict[str, Json], ...], EnvironmentFacts | None]:
+        from pfdoctor.collect.folder.deployment import read_deployment
+        from pfdoctor.collect.folder.endpoint import read_endpoint
+
         tree, folder = self._tree, definition.path.parent
         name = tree.name(definition.path)
         joined = self._joiner.join(definition)
@@ -344,6 +354,8 @@ class CaseReader:
     def _environment(
         self, definition: Definition, joined: Definition | None, deployment: dict[str, Json], view: dict[str, Json]
     ) -> EnvironmentFacts | None:
+        from pfdoctor.collect.folder.environment import read_environment
+
         tree, folder = self._tree, definition.path.parent
         section = definition.section
         if section.arm:
@@ -371,6 +383,9 @@ class CaseReader:
 
     def _definition(self, definition: Definition, view: dict[str, Json]) -> EnvironmentFacts | None:
         """A definition that no deployment here uses; whether one elsewhere does is unknown."""
+        from pfdoctor.collect.folder.endpoint import read_endpoint
+        from pfdoctor.collect.folder.model import read_model
+
         tree = self._tree
         name = tree.name(definition.path)
         missing = _not_found("deployment definition", f"nothing here deploys {name}")
@@ -416,6 +431,8 @@ class CaseReader:
         documents: list[dict[str, Json]],
     ) -> None:
         """The Dockerfile of the environment; for a flow without a deployment, the one in its folder."""
+        from pfdoctor.collect.folder.environment import dockerfile_facts
+
         view["dockerfile"] = environment.dockerfile if environment is not None else None
         if environment is None and plan.flow is not None:
             path = plan.flow[0] / "Dockerfile"
@@ -451,6 +468,8 @@ class CaseReader:
 
     def _connections(self, plan: CasePlan, gathered: Gathered | None) -> list[Json]:
         """Connection files below the flow's folder, and those elsewhere whose name the flow uses."""
+        from pfdoctor.collect.folder.connection import used_by
+
         if gathered is None or plan.flow is None:
             return []
         nodes = gathered.flow.get("nodes")
@@ -500,6 +519,8 @@ class CaseReader:
 
 
 def _lone_environment(tree: Tree, definition: Definition) -> EnvironmentFacts:
+    from pfdoctor.collect.folder.environment import read_environment
+
     section = definition.section
     folder = definition.path.parent
     body = (section.child("properties") if section.arm else None) or section

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pfdoctor.collect.folder.section import Section, any_placeholder, snake
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.core.redact import redact_value
 from pfdoctor.yaml_document import Key, YamlDocument
 
@@ -75,9 +76,9 @@ _ADDRESSES = (
     "one_lake_workspace_name",
 )
 _CREDENTIALS = ("api_key", "credentials", "secrets", "configs", "open_ai_resource_id")
-_ENVIRONMENT = re.compile(r"\s*\$\{env:([^}]+)\}\s*\Z")
+_ENVIRONMENT = Pattern(r"\s*\$\{env:([^}]+)\}\s*\Z")
 # what promptflow's examples leave to be filled in, besides <…>; `<user-input>` is asked for when it is created
-_FILL_IN = re.compile(r"to[-_ ]replace[-_ ]with|\byour[-_ ]|[-_ ]here\Z|\Aplaceholder\Z", re.IGNORECASE)
+_FILL_IN = Pattern(r"to[-_ ]replace[-_ ]with|\byour[-_ ]|[-_ ]here\Z|\Aplaceholder\Z", re.IGNORECASE)
 _ASKED_FOR = frozenset(("<user-input>", "<no-change>"))
 
 

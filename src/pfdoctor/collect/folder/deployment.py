@@ -13,6 +13,7 @@ from pfdoctor.collect.folder.environment import unknown_keys
 from pfdoctor.collect.folder.files import Tree
 from pfdoctor.collect.folder.section import Section, any_placeholder, placeholder, seconds, template
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Key
 
 _KEYS = frozenset(
@@ -38,15 +39,15 @@ _INTEGERS = (
     *((probe, key) for probe in ("liveness_probe", "readiness_probe") for key in sorted(_NESTED[probe])),
 )
 _REQUIRED = ("instance_type", "instance_count", "model", "environment", "endpoint_name", "name", "code_configuration")
-_ASSET = re.compile(r"azureml:(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?\Z")
-_REGISTRY = re.compile(
+_ASSET = Pattern(r"azureml:(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?\Z")
+_REGISTRY = Pattern(
     r"azureml://registries/(?P<registry>[^/]+)/(?:environments|models)/(?P<name>[^/]+)/?(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))?",
     re.IGNORECASE,
 )
-_ARM_ASSET = re.compile(
+_ARM_ASSET = Pattern(
     r"/(?:environments|models)/(?P<name>[^/]+)/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))", re.IGNORECASE
 )
-_SECRET_REFERENCE = re.compile(r"\s*\$\{\{\s*(?:azureml|keyvault):")
+_SECRET_REFERENCE = Pattern(r"\s*\$\{\{\s*(?:azureml|keyvault):")
 
 
 def read_deployment(tree: Tree, folder: Path, section: Section, file: str, kind: str) -> dict[str, Json]:

@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from pfdoctor.collect.folder.connection import read_connection
-from pfdoctor.collect.folder.environment import KEYS as ENVIRONMENT_KEYS
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.flow import FLOW_FILES
-from pfdoctor.collect.folder.role import read_role
 from pfdoctor.collect.folder.section import Section
 from pfdoctor.core.model import Json
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Dialect, YamlError, read
 
 SKIPPED_FOLDERS = frozenset(
@@ -26,13 +24,13 @@ _YAML = (".yaml", ".yml")
 _MAX_ENTRIES = 500_000
 
 # a cheap look at the text before it is parsed: repositories hold many YAML files that are none of ours
-_OURS = re.compile(
+_OURS = Pattern(
     r"azuremlschemas|endpoint_name|instance_type|inference_config|auth_mode|conda_file|azureml[:.]|promptflow|api_base"
     r"|custom_model|mlflow_model|endpointComputeType|authMode|MachineLearningServices|\bAADToken\b|dockerfile_path|api_key"
 )
-_ROLE = re.compile(r'"(?:Not|Data)?[Aa]ctions"|Microsoft\.MachineLearning')
-_ROLE_NAME = re.compile(r"role|permission|rbac", re.IGNORECASE)
-_ARM_NAME = re.compile(r"deploy|endpoint|environment|connection|role|permission|rbac", re.IGNORECASE)
+_ROLE = Pattern(r'"(?:Not|Data)?[Aa]ctions"|Microsoft\.MachineLearning')
+_ROLE_NAME = Pattern(r"role|permission|rbac", re.IGNORECASE)
+_ARM_NAME = Pattern(r"deploy|endpoint|environment|connection|role|permission|rbac", re.IGNORECASE)
 
 
 class Definition(NamedTuple):
@@ -215,6 +213,10 @@ def _definition(path: Path, name: str, section: Section, inventory: Inventory) -
             section = Section(section.document, section.path, section.value, arm=True)
         inventory.definitions.append(Definition(kind, path, section, flavour))
         return
+    # imported here: most folders define neither
+    from pfdoctor.collect.folder.connection import read_connection
+    from pfdoctor.collect.folder.role import read_role
+
     connection = read_connection(section.document, section.value, name)
     if connection is not None:
         inventory.connections.append(connection)
@@ -290,7 +292,9 @@ def classify(value: dict[str, Json]) -> tuple[str | None, str, bool]:
 
 
 def _is_environment(value: dict[str, Json], keys: set[str]) -> bool:
-    if not keys <= ENVIRONMENT_KEYS | {
+    from pfdoctor.collect.folder.environment import KEYS
+
+    if not keys <= KEYS | {
         "inferenceConfig",
         "live_route",
         "liveness_route",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pfdoctor.collect.folder.image import read_image
 from pfdoctor.collect.folder.requirements import Place, RequirementsFile, read_requirement_words
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 
 
 class _Instruction(NamedTuple):
@@ -84,9 +85,9 @@ def read_pip_installs(text: str, file: str) -> RequirementsFile:
 
 # ---------------------------------------------------------------------------------------------------------- splitting
 
-_ESCAPE = re.compile(r"#\s*escape\s*=\s*([`\\])\s*$", re.IGNORECASE)
-_DIRECTIVE = re.compile(r"#\s*[A-Za-z][A-Za-z0-9]*\s*=.*$")
-_HEREDOC = re.compile(r"<<-?\s*([\"']?)([A-Za-z_][A-Za-z0-9_]*)\1")
+_ESCAPE = Pattern(r"#\s*escape\s*=\s*([`\\])\s*$", re.IGNORECASE)
+_DIRECTIVE = Pattern(r"#\s*[A-Za-z][A-Za-z0-9]*\s*=.*$")
+_HEREDOC = Pattern(r"<<-?\s*([\"']?)([A-Za-z_][A-Za-z0-9_]*)\1")
 _HEREDOC_INSTRUCTIONS = {"RUN", "COPY", "ADD"}
 
 
@@ -139,7 +140,7 @@ def _escape(lines: list[str]) -> str:
     return "\\"
 
 
-_FROM = re.compile(r"(?:--\S+\s+)*(?P<base>\S+)(?:\s+as\s+(?P<alias>\S+))?\s*$", re.IGNORECASE)
+_FROM = Pattern(r"(?:--\S+\s+)*(?P<base>\S+)(?:\s+as\s+(?P<alias>\S+))?\s*$", re.IGNORECASE)
 
 
 def _stages(text: str) -> list[_Stage]:
@@ -181,9 +182,7 @@ def _chain(stages: list[_Stage]) -> list[_Stage]:
         position = parent
 
 
-_VARIABLE = re.compile(
-    r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?::(?P<operator>[-+])(?P<word>[^}]*))?\}|(?P<bare>[A-Za-z_]\w*))"
-)
+_VARIABLE = Pattern(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?::(?P<operator>[-+])(?P<word>[^}]*))?\}|(?P<bare>[A-Za-z_]\w*))")
 
 
 def _substituted(text: str, values: dict[str, str]) -> str:
@@ -223,11 +222,11 @@ def _base(reference: str) -> Json:
 
 # ------------------------------------------------------------------------------------------------- start, copy, user
 
-_SERVER = re.compile(
+_SERVER = Pattern(
     r"\b(?:gunicorn|uvicorn|hypercorn|waitress(?:-serve)?|runsvdir|azmlinfsrv)\b|\b(?:pf|promptflow)\b.*\bserve\b"
     r"|(?:^|[/\s\"'])start\.sh\b|/var/runit"
 )
-_NO_SERVER = re.compile(
+_NO_SERVER = Pattern(
     r"(?:(?:/usr)?(?:/bin/)?(?:ba|z|da)?sh|python[0-9.]*|ipython|sleep|tail|echo|true|cat|top|date|jupyter\S*)"
     r"(?:\s+(?:-i|-l|infinity|inf|[0-9]+[smhd]?|-f|/dev/null|lab|notebook))*"
 )
@@ -314,18 +313,18 @@ def _ports(instructions: list[_Instruction], variables: dict[str, Json]) -> list
 
 # --------------------------------------------------------------------------------------------------------- installing
 
-_SEPARATOR = re.compile(r"&&|\|\||[;\n|]")
-_PIP = re.compile(r"(?P<path>\S*/)?pip(?P<version>[0-9.]*)")
-_PYTHON = re.compile(r"(?P<path>\S*/)?python(?P<version>[0-9.]*)")
+_SEPARATOR = Pattern(r"&&|\|\||[;\n|]")
+_PIP = Pattern(r"(?P<path>\S*/)?pip(?P<version>[0-9.]*)")
+_PYTHON = Pattern(r"(?P<path>\S*/)?python(?P<version>[0-9.]*)")
 _RUNTIME = "/azureml-envs/prompt-flow/runtime/"
-_ELSEWHERE = re.compile(
+_ELSEWHERE = Pattern(
     r"\b(?:conda|mamba|micromamba)\s+(?:env\s+)?(?:create|install|update|activate|run)\b"
     r"|\bpython[0-9.]*\s+-m\s+(?:venv|virtualenv)\b|\bvirtualenv\s|\buv\s+venv\b"
     r"|\b(?:source|\.)\s+(?:\S*/)?activate\b"
 )
-_REDIRECTION = re.compile(r"[0-9&]*[<>].*")
-_TARGET = re.compile(r"\s(?:--target|--prefix|--root|--user|-t)\b")
-_PROMPTFLOW = re.compile(r"promptflow(?:[-_.](?:core|devkit|tracing|azure|tools))?(?![A-Za-z0-9_.-])", re.IGNORECASE)
+_REDIRECTION = Pattern(r"[0-9&]*[<>].*")
+_TARGET = Pattern(r"\s(?:--target|--prefix|--root|--user|-t)\b")
+_PROMPTFLOW = Pattern(r"promptflow(?:[-_.](?:core|devkit|tracing|azure|tools))?(?![A-Za-z0-9_.-])", re.IGNORECASE)
 
 
 def _commands(instruction: _Instruction) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import difflib
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,10 @@ from pfdoctor.collect.folder.flow import Gathered, local_modules, read_sources
 from pfdoctor.collect.folder.python_versions import parse
 from pfdoctor.collect.folder.section import Section
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 
 # a dash is no Python name, but importlib takes it for a module's: seen to be served
-_ENTRY = re.compile(r"[A-Za-z_][\w.-]*:[A-Za-z_]\w*\Z")
+_ENTRY = Pattern(r"[A-Za-z_][\w.-]*:[A-Za-z_]\w*\Z")
 
 
 def read_flex(tree: Tree, folder: Path, section: Section, gathered: Gathered) -> None:

@@ -16,6 +16,7 @@ from pfdoctor.collect.folder.python_source import read_source, resolve_imports
 from pfdoctor.collect.folder.section import Section, any_placeholder
 from pfdoctor.collect.folder.template import read_template
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Dialect, YamlDocument, YamlError, read
 
 DAG_FILES = ("flow.dag.yaml", "flow.dag.yml")
@@ -31,7 +32,7 @@ _NODE_KEYS = frozenset(
     "name type source inputs activate aggregation reduce tool comment api provider module connection use_variants "
     "enable_cache skip description variant_id node_variants".split()
 )
-_REFERENCE = re.compile(r"\$\{[^\n]*\}\Z")
+_REFERENCE = Pattern(r"\$\{[^\n]*\}\Z")
 _TEMPLATE_TYPES = ("llm", "prompt", "custom_llm")
 
 
@@ -630,7 +631,7 @@ def _samples(tree: Tree, folder: Path) -> Json:
     )
 
 
-_DOTENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
+_DOTENV_LINE = Pattern(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
 
 
 def _dotenv(tree: Tree, folder: Path) -> Json:

@@ -6,6 +6,7 @@ import re
 
 from pfdoctor.collect.folder.section import any_placeholder
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 
 _MCR = "mcr.microsoft.com"
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
@@ -17,9 +18,9 @@ _PUBLIC = frozenset(
         *("nvidia", "pytorch", "rayproject", "rocker", "tensorflow", "tiangolo"),
     )
 )
-_PYTHON_TAG = re.compile(r"(?:^|-)(?P<major>\d)\.(?P<minor>\d+)")
-_PYTHON_PART = re.compile(r"(?:^|[^a-z0-9])py(?:thon)?-?(?P<major>3)\.?(?P<minor>\d{1,2})(?![0-9.])")
-_RUNTIME_TAG = re.compile(r"(?P<year>20\d\d)\d{4}\.v\d+")
+_PYTHON_TAG = Pattern(r"(?:^|-)(?P<major>\d)\.(?P<minor>\d+)")
+_PYTHON_PART = Pattern(r"(?:^|[^a-z0-9])py(?:thon)?-?(?P<major>3)\.?(?P<minor>\d{1,2})(?![0-9.])")
+_RUNTIME_TAG = Pattern(r"(?P<year>20\d\d)\d{4}\.v\d+")
 
 # The first year whose runtime images are known to hold Python 3.10 (issue microsoft/promptflow#3996); nothing was
 # seen about the earlier ones.

@@ -10,11 +10,12 @@ from pfdoctor.collect.folder.flow import Gathered
 from pfdoctor.collect.folder.section import Section
 from pfdoctor.collect.folder.template import read_template
 from pfdoctor.core.model import Json
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Dialect, YamlDocument, YamlError, read
 
 # three or more dashes, wherever they stand, up to the last such line: as promptflow-core 1.18.5 divides the file
 # (promptflow/core/_flow.py); a line of dashes in the template is therefore taken for its end, and was seen to crash
-_FRONT_MATTER = re.compile(r"-{3,}\n(.*)-{3,}\n", re.DOTALL)
+_FRONT_MATTER = Pattern(r"-{3,}\n(.*)-{3,}\n", re.DOTALL)
 
 _EMPTY: dict[str, Json] = {
     "type": None,

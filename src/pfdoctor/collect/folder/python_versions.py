@@ -16,6 +16,8 @@ import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pfdoctor.core.pattern import Pattern
+
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 MAX_CHARACTERS = 2_000_000
 
@@ -143,7 +145,7 @@ class _Findings:
             self.message, self.line = f"{what} is accepted up to Python 3.{minor} only", line
 
 
-_MAYBE_NEWER = re.compile(r"^[ \t]*match\b|:=|[\[,]\s*\*|:\s*\*", re.MULTILINE)
+_MAYBE_NEWER = Pattern(r"^[ \t]*match\b|:=|[\[,]\s*\*|:\s*\*", re.MULTILINE)
 
 
 def _look_for_newer(tree: ast.Module, text: str, found: _Findings) -> None:
@@ -179,8 +181,8 @@ def _is_parenthesised(index: ast.expr) -> bool:
 
 # --------------------------------------------------------------------------------------------------- format strings
 
-_FORMAT_STRING = re.compile(r"(?:\b|(?<=\d))(?:[fF][rR]?|[rR][fF])['\"]")
-_OLD_STRING = re.compile(
+_FORMAT_STRING = Pattern(r"(?:\b|(?<=\d))(?:[fF][rR]?|[rR][fF])['\"]")
+_OLD_STRING = Pattern(
     r"""\#[^\n]*
     | (?P<prefix>[rRbBuUfF]{0,2})
       (?: \"\"\"(?P<a>(?:[^"\\]|\\.|"(?!""))*)\"\"\" | '''(?P<b>(?:[^'\\]|\\.|'(?!''))*)'''
@@ -188,9 +190,9 @@ _OLD_STRING = re.compile(
     | (?P<lone>["'])""",
     re.VERBOSE | re.DOTALL,
 )
-_PLAIN_FIELDS = re.compile(r"(?:[^{}]|\{[^{}\\#\n]*\})*")
-_NAMED_ESCAPE = re.compile(r"\\N\{[^{}]*\}")
-_TRUNCATED_ESCAPE = re.compile(
+_PLAIN_FIELDS = Pattern(r"(?:[^{}]|\{[^{}\\#\n]*\})*")
+_NAMED_ESCAPE = Pattern(r"\\N\{[^{}]*\}")
+_TRUNCATED_ESCAPE = Pattern(
     r"\\(?:N|x(?![0-9a-fA-F]{2})|u(?![0-9a-fA-F]{4})|U(?!000[0-9a-fA-F]{5}|0010[0-9a-fA-F]{4}))"
 )
 
@@ -217,18 +219,16 @@ class _UnreadableError(Exception):
 
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_STRING_START = re.compile(r"([rRbBuUfF]{0,2})(\"\"\"|'''|\"|')")
+_STRING_START = Pattern(r"([rRbBuUfF]{0,2})(\"\"\"|'''|\"|')")
 _STRING_END = {
-    '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*"""', re.DOTALL),
-    "'''": re.compile(r"(?:[^'\\]|\\.|'(?!''))*'''", re.DOTALL),
-    '"': re.compile(r'(?:[^"\\\n]|\\.)*"', re.DOTALL),
-    "'": re.compile(r"(?:[^'\\\n]|\\.)*'", re.DOTALL),
+    '"""': Pattern(r'(?:[^"\\]|\\.|"(?!""))*"""', re.DOTALL),
+    "'''": Pattern(r"(?:[^'\\]|\\.|'(?!''))*'''", re.DOTALL),
+    '"': Pattern(r'(?:[^"\\\n]|\\.)*"', re.DOTALL),
+    "'": Pattern(r"(?:[^'\\\n]|\\.)*'", re.DOTALL),
 }
-_LEXEME = re.compile(
-    r"(?P<space>[ \t\f]+|\\\n)|(?P<comment>\#[^\n]*)|(?P<word>\w+)|(?P<op>\*\*|[=!<>:]=|->|.)", re.DOTALL
-)
-_DEBUG = re.compile(r"=\s*(?=[}!:])")
-_CONVERSION = re.compile(r"![rsa]\s*")
+_LEXEME = Pattern(r"(?P<space>[ \t\f]+|\\\n)|(?P<comment>\#[^\n]*)|(?P<word>\w+)|(?P<op>\*\*|[=!<>:]=|->|.)", re.DOTALL)
+_DEBUG = Pattern(r"=\s*(?=[}!:])")
+_CONVERSION = Pattern(r"![rsa]\s*")
 
 _OWN_QUOTES = "an f-string that holds its own kind of quotes"
 _BACKSLASH = "a backslash in the braces of an f-string"

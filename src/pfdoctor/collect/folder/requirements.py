@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import YamlDocument
 
 Place = tuple[int, int, int]
@@ -109,7 +110,7 @@ def read_conda(document: YamlDocument, file: str) -> RequirementsFile:
 
 # ------------------------------------------------------------------------------------------------ lines, as pip reads
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = Pattern(r"(^|\s+)#.*$")
 
 
 def _lines(text: str) -> Iterator[tuple[str, Place]]:
@@ -248,8 +249,8 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-_QUERY = re.compile(r"\?[^#\s]*")
+_CREDENTIALS = Pattern(r"(?<=://)[^/@\s]+@")
+_QUERY = Pattern(r"\?[^#\s]*")
 
 
 def _redacted(url: str) -> str:
@@ -262,16 +263,16 @@ def _redacted(url: str) -> str:
 _VERSION = r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?"
 _CLAUSE = rf"(?:(?:==|!=)[ \t]*[0-9]+(?:\.[0-9]+)*\.\*|(?:==|!=|<=|>=|<|>)[ \t]*{_VERSION}|~=[ \t]*[0-9]+(?:\.[0-9]+)+)"
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_PLAIN = re.compile(
+_PLAIN = Pattern(
     rf"(?P<name>{_NAME})[ \t]*(?:\[[ \t]*(?:{_NAME}(?:[ \t]*,[ \t]*{_NAME})*)?[ \t]*\])?"
     rf"[ \t]*(?P<specifier>{_CLAUSE}(?:[ \t]*,[ \t]*{_CLAUSE})*)?"
 )
-_WITH_VARIABLE = re.compile(rf"(?P<name>{_NAME})(?:\[[^\]]*\])?\s*(?P<specifier>[=<>~!]=?[^;]*\$[^;]*)")
+_WITH_VARIABLE = Pattern(rf"(?P<name>{_NAME})(?:\[[^\]]*\])?\s*(?P<specifier>[=<>~!]=?[^;]*\$[^;]*)")
 """A version that an environment variable holds, which pip or the shell puts in."""
-_PIN = re.compile(r"={2,3}[ \t]*([^\s,*;]+)[ \t]*")
-_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PIN = Pattern(r"={2,3}[ \t]*([^\s,*;]+)[ \t]*")
+_LINK = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz")
-_EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
+_EGG = Pattern(r"[#&]egg=([A-Za-z0-9._-]+)")
 
 
 def _parsed(text: str, raw: str) -> dict[str, Json]:
@@ -327,7 +328,7 @@ def _normalised(name: str) -> str:
 
 # ------------------------------------------------------------------------------------------------- conda and pyproject
 
-_CONDA = re.compile(r"(?:\S+::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)[ \t]*(?P<rest>[=<>!~\[ ].*)?")
+_CONDA = Pattern(r"(?:\S+::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)[ \t]*(?P<rest>[=<>!~\[ ].*)?")
 
 
 def _poetry(name: str, wanted: Json, place: Place, file: str) -> dict[str, Json]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pfdoctor.collect.folder.dockerfile import read_pip_installs
-from pfdoctor.collect.folder.environment import EnvironmentFacts
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.requirements import RequirementsFile, read_conda, read_pyproject, read_requirements
 from pfdoctor.core.model import Json
+
+if TYPE_CHECKING:
+    from pfdoctor.collect.folder.environment import EnvironmentFacts
 
 _MAX_FILES = 50
 
@@ -82,6 +84,8 @@ class RequirementsCollector:
 
     def add_dockerfile(self, path: Path) -> None:
         """The packages that the Dockerfile's pip installs by name."""
+        from pfdoctor.collect.folder.dockerfile import read_pip_installs
+
         text = self._tree.read(path)
         if not isinstance(text, Problem):
             self._take(read_pip_installs(text.text, self._tree.name(path)))

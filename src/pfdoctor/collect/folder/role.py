@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from pfdoctor.core.model import Json
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Key, Place, YamlDocument
 
 _PROVIDER = "Microsoft.MachineLearningServices"
-_PROVIDERS = re.compile(r"(?:microsoft\.)?machine_?learning(?:services?)?\Z", re.IGNORECASE)
+_PROVIDERS = Pattern(r"(?:microsoft\.)?machine_?learning(?:services?)?\Z", re.IGNORECASE)
 _LAST = ("read", "write", "delete", "action", "*")
 _LAST_MEANT = {
     "reader": "read",

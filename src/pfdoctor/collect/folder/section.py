@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pfdoctor.core.model import Json
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Key, Place, YamlDocument
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?\Z")
+_CAMEL = Pattern(r"(?<=[a-z0-9])(?=[A-Z])")
+_DURATION = Pattern(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?\Z")
 
 
 class Section(NamedTuple):
@@ -105,15 +106,15 @@ def seconds(value: Json) -> float | None:
     return days * 86_400 + hours * 3_600 + minutes * 60 + rest
 
 
-_INSERT = re.compile(
+_INSERT = Pattern(
     r"^\s*(?:<[^<>\n]{1,80}>|\{(?!\{)\s*[A-Za-z][^{}\n]{0,80}\}|__[A-Za-z0-9][A-Za-z0-9_.-]*?__|\[\[?[A-Z_ ]{3,40}\]\]?"
     r"|(?:TODO|CHANGEME|FIXME|REPLACE[_ -]?ME))\s*$"
 )
-_INSERT_INSIDE = re.compile(
+_INSERT_INSIDE = Pattern(
     r"<[A-Za-z][A-Za-z0-9_ .-]{1,60}>|\{(?:insert|your)[^{}\n]{0,80}\}|__[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*__",
     re.IGNORECASE,
 )
-_TEMPLATE = re.compile(r"\{\{|\{%|\$\{\{|\$\([A-Za-z_][\w.-]*\)|\$\{[A-Za-z_][\w.]*\}|#\{[^{}]+\}#")
+_TEMPLATE = Pattern(r"\{\{|\{%|\$\{\{|\$\([A-Za-z_][\w.-]*\)|\$\{[A-Za-z_][\w.]*\}|#\{[^{}]+\}#")
 
 
 def placeholder(value: Json) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -62,11 +63,11 @@ class _Content:
 # ------------------------------------------------------------------------------------------------- the plain subset
 
 _PATH = r"([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)"
-_START = re.compile(r"\{[{%#]")
-_PRINT = re.compile(rf"\{{\{{-?\s*{_PATH}\s*-?\}}\}}")
-_FOR = re.compile(rf"\{{%-?\s*for\s+([A-Za-z_][A-Za-z0-9_]*)\s+in\s+{_PATH}\s*-?%\}}")
-_IF = re.compile(rf"\{{%-?\s*(?:if|(elif))\s+{_PATH}\s*-?%\}}")
-_BARE = re.compile(r"\{%-?\s*(else|endif|endfor)\s*-?%\}")
+_START = Pattern(r"\{[{%#]")
+_PRINT = Pattern(rf"\{{\{{-?\s*{_PATH}\s*-?\}}\}}")
+_FOR = Pattern(rf"\{{%-?\s*for\s+([A-Za-z_][A-Za-z0-9_]*)\s+in\s+{_PATH}\s*-?%\}}")
+_IF = Pattern(rf"\{{%-?\s*(?:if|(elif))\s+{_PATH}\s*-?%\}}")
+_BARE = Pattern(r"\{%-?\s*(else|endif|endfor)\s*-?%\}")
 
 # Names that mean something of their own to Jinja: words of the language, its globals, and what it binds itself.
 _SPECIAL = frozenset(
@@ -180,9 +181,9 @@ def _parsed_content(text: str) -> _Content:
 # ------------------------------------------------------------------------------------------------------------- roles
 
 # As promptflow-tools and prompty split a chat prompt: a role alone on its line, `#` before it allowed.
-_ROLE = re.compile(rf"^\s*#?\s*({'|'.join(ROLES)})\s*:\s*\n", re.IGNORECASE | re.MULTILINE)
-_INVISIBLE = re.compile(r"\{#.*?(?:-#\}\s*|#\}\n?)|\{%[-+]?.*?(?:-%\}\s*|%\}\n?)", re.DOTALL)
-_COMMENTS = re.compile(r"\{#.*?(?:-#\}\s*|#\}\n?)", re.DOTALL)
+_ROLE = Pattern(rf"^\s*#?\s*({'|'.join(ROLES)})\s*:\s*\n", re.IGNORECASE | re.MULTILINE)
+_INVISIBLE = Pattern(r"\{#.*?(?:-#\}\s*|#\}\n?)|\{%[-+]?.*?(?:-%\}\s*|%\}\n?)", re.DOTALL)
+_COMMENTS = Pattern(r"\{#.*?(?:-#\}\s*|#\}\n?)", re.DOTALL)
 
 
 def _visible(text: str) -> str:

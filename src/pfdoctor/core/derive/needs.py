@@ -21,6 +21,7 @@ from pfdoctor.core.derive.nodes import (
 )
 from pfdoctor.core.derive.tools import CONNECTION_CLASSES, PACKAGE_TOOLS, PROVIDERS, RENAMED_TOOLS
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 
 # Variables that the platform sets in every container of a managed endpoint.
 _PLATFORM_VARIABLES = frozenset(
@@ -37,7 +38,7 @@ _TOOL_DISTRIBUTIONS = {
     "promptflow_image": "promptflow-image",
 }
 _LOOKUPS = ("promptflow_vectordb.", "embeddingstore.")
-_PLACEHOLDER = re.compile(r"<[^<>\n]{1,80}>|\{\{|\$\{\{|__[A-Za-z0-9_]+__|\{(?:insert|your)[^{}]*\}", re.IGNORECASE)
+_PLACEHOLDER = Pattern(r"<[^<>\n]{1,80}>|\{\{|\$\{\{|__[A-Za-z0-9_]+__|\{(?:insert|your)[^{}]*\}", re.IGNORECASE)
 
 
 def derive_packages(view: dict[str, Json]) -> Json:

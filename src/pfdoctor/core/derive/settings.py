@@ -10,18 +10,19 @@ import re
 from collections.abc import Callable
 
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
 
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
-_PROVIDER = re.compile(
+_GUID = Pattern(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
+_PROVIDER = Pattern(
     r"azureml:/{1,2}subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.MachineLearningServices"
     r"/workspaces/(?P<workspace>[^/]+)\Z"
 )
 _SECRET_FORMS = (
-    re.compile(r"\$\{\{azureml://connections/[^/{}\s]+(?:/(?:target|metadata/[^/{}\s]+|credentials/[^/{}\s]+))?\}\}\Z"),
-    re.compile(r"\$\{\{keyvault:https://[^/{}\s]+/secrets/[^/{}\s]+/[^/{}\s]+\}\}\Z"),
+    Pattern(r"\$\{\{azureml://connections/[^/{}\s]+(?:/(?:target|metadata/[^/{}\s]+|credentials/[^/{}\s]+))?\}\}\Z"),
+    Pattern(r"\$\{\{keyvault:https://[^/{}\s]+/secrets/[^/{}\s]+/[^/{}\s]+\}\}\Z"),
 )
-_PLACEHOLDER = re.compile(r"<[^<>]*>|\{[^{}]*\}|__\w+__")
-_PROMPT_FLOW_VARIABLES = re.compile(r"(?:PROMPTFLOW_|PRT_CONFIG_OVERRIDE|PF_)")
+_PLACEHOLDER = Pattern(r"<[^<>]*>|\{[^{}]*\}|__\w+__")
+_PROMPT_FLOW_VARIABLES = Pattern(r"(?:PROMPTFLOW_|PRT_CONFIG_OVERRIDE|PF_)")
 
 
 def derive_settings(view: dict[str, Json]) -> Json:

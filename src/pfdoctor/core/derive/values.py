@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pfdoctor.core.derive.conversion import KINDS, converts
 from pfdoctor.core.derive.nodes import Definition, definitions, items, tool_of
 from pfdoctor.core.model import Json
+from pfdoctor.core.pattern import Pattern
 
-_OUTPUT = re.compile(r"\$\{([^{}.]+)(?:\.outputs?)?\}\Z")
-_BRACES = re.compile(r"\$\{([^{}]+)\}|\{\{\s*([^{}]+?)\s*\}\}")
+_OUTPUT = Pattern(r"\$\{([^{}.]+)(?:\.outputs?)?\}\Z")
+_BRACES = Pattern(r"\$\{([^{}]+)\}|\{\{\s*([^{}]+?)\s*\}\}")
 
 
 def derive_values(view: dict[str, Json]) -> dict[str, Json]:

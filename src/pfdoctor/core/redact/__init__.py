@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from pfdoctor.core.model import Json
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.core.redact.forms import FORMS, Hit, compiled, matches
 from pfdoctor.core.redact.names import (
     INSTRUMENTATION_KEY,
@@ -107,7 +108,7 @@ def _token(kind: str) -> str:
     return f"[redacted: {kind}]"
 
 
-_TOKEN = re.compile(r"\[redacted: [^\]\n]{1,60}\]")
+_TOKEN = Pattern(r"\[redacted: [^\]\n]{1,60}\]")
 
 
 def _without_tokens(text: str, hits: list[Hit]) -> list[Hit]:
@@ -170,8 +171,8 @@ _TRIGGERS = (
 
 # After the name: `=`, `:`, `",` (os.getenv("KEY", "…")), an annotation (key: str = "…"), `value:` on the same or
 # the next line (name/value pairs), or the blank of `--key …` and `ENV KEY …`.
-_REST = re.compile(r"[A-Za-z0-9_.-]{0,40}")
-_SEPARATOR = re.compile(
+_REST = Pattern(r"[A-Za-z0-9_.-]{0,40}")
+_SEPARATOR = Pattern(
     r"""\\?["'`]?\]?[ \t]*
     (?: %3[Dd]
       | :[ \t]*(?:str|SecretStr|Optional\[str\]|str[ \t]*\|[ \t]*None)[ \t]*=[ \t]*\(?\s*
@@ -182,19 +183,19 @@ _SEPARATOR = re.compile(
     )""",
     re.VERBOSE,
 )
-_BLANK = re.compile(r"[ \t]+")
-_QUOTED = re.compile(
+_BLANK = Pattern(r"[ \t]+")
+_QUOTED = Pattern(
     r"""[rRbBuU]{0,2}(?P<quote>\\["']|["'`])(?P<value>(?:(?!(?P=quote))[^\n\\]|\\(?!["'\n])[^\n]){1,4000})(?P=quote)"""
 )
-_BARE = re.compile(r"[^\s\"'`<>|(){}\[\],;&\\]{4,4000}")
-_WORD = re.compile(r"[^\s\"'`<>|(){}\[\],\\]{4,4000}")
+_BARE = Pattern(r"[^\s\"'`<>|(){}\[\],;&\\]{4,4000}")
+_WORD = Pattern(r"[^\s\"'`<>|(){}\[\],\\]{4,4000}")
 _LINE_STARTS = frozenset(("", "-", "export", "set", "ENV", "ARG"))
 _NAME_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _NO_VALUE = frozenset(("", "$", "<", "{", "[", "#"))
 _AFTER_NAME = frozenset("\"'`]\\:=,%")
 _LINE_ENDS = frozenset("\r\n")
 _MAX_VALUE = 4000
-_EXPRESSION = re.compile(r"[A-Za-z_][\w.]*(?:\(|\[|\.[A-Za-z_]+\b)|(?:await|lambda|not|if|f\"|f')\b")
+_EXPRESSION = Pattern(r"[A-Za-z_][\w.]*(?:\(|\[|\.[A-Za-z_]+\b)|(?:await|lambda|not|if|f\"|f')\b")
 
 
 def _named(text: str, lowered: str, *, code: bool, broad: bool) -> Iterator[Hit]:

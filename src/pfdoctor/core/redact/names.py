@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from pfdoctor.core.pattern import Pattern
+
 INSTRUMENTATION_KEY = "Application Insights instrumentation key"
 """The one kind that only lets others write telemetry, not read anything."""
 
@@ -66,7 +68,7 @@ def strength_of(name: str) -> int:
 
 
 _SUFFIXES = _set("primary secondary prod dev test value eastus westeurope default")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def words_of(name: str) -> list[str]:
@@ -74,18 +76,18 @@ def words_of(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(name)]
 
 
-_TEMPLATE = re.compile(
+_TEMPLATE = Pattern(
     r"<[^<>]*>|\$\{|\$\(|\{\{|\{%|%\(|^\{.*\}$|\{[A-Za-z_][\w.]*\}|^\$[A-Za-z_]\w*$|^%[A-Za-z_]\w*%$|^__\w+__$|^@Microsoft\.KeyVault"
     r"|^\[redacted|^\*+$|\*{4,}|^\.{3,}|\.{3}$|…|^#\{|x{6,}|X{6,}|^env(?:iron)?[.:\[]"
     r"|^Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",  # the published key of the storage emulator
 )
-_PATH = re.compile(
+_PATH = Pattern(
     r"(?:[a-z][a-z0-9+.-]*://|[.~]{0,2}/|[A-Za-z]:\\)\S*\Z|\S*\.(?:pem|key|pfx|json|ya?ml|txt|env|py|crt|cer)\Z"
 )
-_ONE_WORD = re.compile(r"[^\s_.-]+\Z")
-_GUID_ONLY = re.compile(GUID + r"\Z")
-_DATE = re.compile(r"20\d{6}\Z")
-_HEX = re.compile(r"[0-9a-fA-F]{32,128}\Z")
+_ONE_WORD = Pattern(r"[^\s_.-]+\Z")
+_GUID_ONLY = Pattern(GUID + r"\Z")
+_DATE = Pattern(r"20\d{6}\Z")
+_HEX = Pattern(r"[0-9a-fA-F]{32,128}\Z")
 PLACEHOLDER_WORDS = _set(
     "a an the my your our their some this that api app key keys token tokens secret secrets password "
     "passwd pwd pass value here string str text none null nil true false yes no on off required optional "
