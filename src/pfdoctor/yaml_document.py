@@ -3,7 +3,8 @@
 promptflow reads flows with ruamel.yaml (YAML 1.2: `on` is a string, a duplicate key is an error); the Azure CLI and
 SDK read with PyYAML (YAML 1.1: `on` is true, the last of two equal keys wins). Both are composed by libyaml here, and
 the scalars resolved as the consumer would. Composing deeply nested input crashes the interpreter, so depth is bounded
-before composing, and the number of values that aliases expand to afterwards.
+before composing, and the number of values that aliases expand to afterwards. libyaml allows tabs where both consumers, which
+are written in Python, do not: a text with a tab is scanned by PyYAML's own scanner as well.
 """
 
 from __future__ import annotations
@@ -124,6 +125,8 @@ def read(text: str, dialect: Dialect) -> list[YamlDocument]:
     if not depth_is_safe(text):
         raise YamlError("too-deep", f"nested more than {MAX_DEPTH} levels deep")
     try:
+        if "\t" in text and len(text) <= _MAX_SCANNED:
+            _scan(text, dialect)
         loader = _LOADER(text)
         try:
             documents = []
@@ -145,6 +148,33 @@ def read(text: str, dialect: Dialect) -> list[YamlDocument]:
     except yaml.YAMLError as error:
         raise YamlError("yaml-syntax", str(error).splitlines()[0]) from error
     return documents
+
+
+_MAX_SCANNED = 500_000
+"""Characters that are scanned in Python, which takes about a second."""
+
+
+class _Scanner(yaml.SafeLoader):
+    """PyYAML's scanner; it can be told to allow tabs inside brackets, as ruamel.yaml does."""
+
+    tabs_in_brackets = False
+
+    def scan_to_next_token(self) -> None:
+        super().scan_to_next_token()
+        while self.tabs_in_brackets and self.flow_level and self.peek() == "\t":
+            self.forward()
+            super().scan_to_next_token()
+
+
+def _scan(text: str, dialect: Dialect) -> None:
+    """Raises what PyYAML raises when the consumer could not take the text apart."""
+    scanner = _Scanner(text)
+    scanner.tabs_in_brackets = dialect is Dialect.FLOW
+    try:
+        while scanner.check_token():
+            scanner.get_token()
+    finally:
+        scanner.dispose()
 
 
 def _explain(error: yaml.MarkedYAMLError) -> str:

@@ -40,6 +40,8 @@ class Text(NamedTuple):
 
     text: str
     problem: Problem | None = None
+    marked: bool = False
+    """Whether a UTF-8 byte order mark stood before it, which most readers skip and json.loads refuses."""
 
 
 @dataclass(slots=True)
@@ -127,7 +129,7 @@ def decode(data: bytes) -> Text | Problem:
     if b"\x00" in data:
         return Problem("binary", "holds zero bytes: it is no text")
     try:
-        return Text(data.decode("utf-8-sig"))
+        return Text(data.decode("utf-8-sig"), marked=data.startswith(b"\xef\xbb\xbf"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         detail = f"byte 0x{data[error.start]:02x} in line {line} is not UTF-8"

@@ -611,7 +611,7 @@ def _note_use(template: Json, node: dict[str, Json]) -> None:
 
 
 def _samples(tree: Tree, folder: Path) -> Json:
-    """samples.json as the serving app reads it: json.loads of UTF-8 text, a byte order mark included."""
+    """samples.json as the serving app reads it: json.loads of UTF-8 text, where a byte order mark is a fault."""
     path = folder / "samples.json"
     if not tree.exists(path):
         return None
@@ -619,6 +619,8 @@ def _samples(tree: Tree, folder: Path) -> Json:
     if isinstance(text, Problem):
         return text.unknown().to_json()
     facts: dict[str, Json] = {"$file": tree.name(path), "$at": {"": [1]}, "problem": None, "detail": None, "line": None}
+    if text.marked:
+        return facts | {"problem": "invalid-json", "detail": "begins with a byte order mark", "line": 1}
     try:
         value = json.loads(text.text)
     except (ValueError, RecursionError) as error:
