@@ -60,6 +60,15 @@ class YamlDocument(NamedTuple):
         node = self.node(path)
         return None if node is None else _place(node)
 
+    def key(self, *path: Key, dialect: Dialect = Dialect.FLOW) -> Json:
+        """The last key of the path as its consumer reads it: `1` is a number there, though it is text in `value`."""
+        parent = self.node(path[:-1])
+        if isinstance(parent, yaml.MappingNode):
+            for key, _ in reversed(_pairs(parent)):
+                if isinstance(key, yaml.ScalarNode) and key.value == path[-1]:
+                    return _resolve(key, dialect)
+        return path[-1]
+
     def key_place(self, *path: Key) -> Place | None:
         """Where the last key of the path stands; for an element of a list, where the element stands."""
         parent = self.node(path[:-1])
@@ -251,7 +260,7 @@ class _Builder:
         if self._values > MAX_VALUES:
             raise YamlError("too-many-aliases", f"expands to more than {MAX_VALUES:,} values", node.start_mark.line + 1)
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
+            return _resolve(node, self._dialect)
         if _is_template(node):
             # an unquoted {{ name }} composes as a mapping with a mapping for its key: it is the text of a template
             return self._text[node.start_mark.index : node.end_mark.index]
@@ -281,19 +290,21 @@ class _Builder:
                 self.duplicates.append((name, line))
             seen.add(name)
 
-    def _scalar(self, node: yaml.ScalarNode) -> Json:
-        text = str(node.value)
-        if node.style or node.tag.startswith("!"):
-            return text
-        if node.tag == "tag:yaml.org,2002:str" and text[:1] not in _FLOAT_START:
-            # libyaml resolves by YAML 1.1, which takes more for bool and null than 1.2 does, never less
-            return text
-        if text in _NULLS:
-            return None
-        booleans = _BOOL_12 if self._dialect is Dialect.FLOW else _BOOL_11
-        if text in booleans:
-            return booleans[text]
-        return _number(text, self._dialect)
+
+def _resolve(node: yaml.ScalarNode, dialect: Dialect) -> Json:
+    """The value of a scalar in the dialect."""
+    text = str(node.value)
+    if node.style or node.tag.startswith("!"):
+        return text
+    if node.tag == "tag:yaml.org,2002:str" and text[:1] not in _FLOAT_START:
+        # libyaml resolves by YAML 1.1, which takes more for bool and null than 1.2 does, never less
+        return text
+    if text in _NULLS:
+        return None
+    booleans = _BOOL_12 if dialect is Dialect.FLOW else _BOOL_11
+    if text in booleans:
+        return booleans[text]
+    return _number(text, dialect)
 
 
 def _key(key: yaml.Node) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,17 +41,17 @@ class Definition(NamedTuple):
     flavour: str = ""
 
 
-@dataclass(slots=True)
 class Inventory:
     """Everything that was found. `documents` are files that look like ours and could not be read, by file name."""
 
-    flows: list[tuple[Path, Path | None]] = field(default_factory=list)
-    flow_folders: set[Path] = field(default_factory=set)
-    definitions: list[Definition] = field(default_factory=list)
-    connections: list[dict[str, Json]] = field(default_factory=list)
-    roles: list[dict[str, Json]] = field(default_factory=list)
-    documents: list[dict[str, Json]] = field(default_factory=list)
-    problems: list[dict[str, Json]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.flows: list[tuple[Path, Path | None]] = []
+        self.flow_folders: set[Path] = set()
+        self.definitions: list[Definition] = []
+        self.connections: list[dict[str, Json]] = []
+        self.roles: list[dict[str, Json]] = []
+        self.documents: list[dict[str, Json]] = []
+        self.problems: list[dict[str, Json]] = []
 
     def of(self, kind: str) -> list[Definition]:
         return [one for one in self.definitions if one.kind == kind]

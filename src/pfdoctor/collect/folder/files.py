@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,14 +43,14 @@ class Text(NamedTuple):
     """Whether a UTF-8 byte order mark stood before it, which most readers skip and json.loads refuses."""
 
 
-@dataclass(slots=True)
 class Tree:
     """The files that may be read: everything below `boundary`. Paths in facts are relative to `root`, with slashes."""
 
-    root: Path
-    boundary: Path
-    texts: dict[str, Text | Problem] = field(default_factory=dict)
-    _listings: dict[str, list[str] | None] = field(default_factory=dict)
+    def __init__(self, root: Path, boundary: Path) -> None:
+        self.root = root
+        self.boundary = boundary
+        self._texts: dict[str, Text | Problem] = {}
+        self._listings: dict[str, list[str] | None] = {}
 
     def name(self, path: Path | str) -> str:
         """The path as facts and people see it: relative to the root."""
@@ -67,9 +66,9 @@ class Tree:
     def read(self, path: Path | str) -> Text | Problem:
         """The text of a file, read once."""
         key = os.path.abspath(path)
-        if key not in self.texts:
-            self.texts[key] = self._read(key)
-        return self.texts[key]
+        if key not in self._texts:
+            self._texts[key] = self._read(key)
+        return self._texts[key]
 
     def _read(self, path: str) -> Text | Problem:
         if not self.inside(path):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from pfdoctor.collect.folder.files import Problem, Text, Tree
@@ -36,12 +35,12 @@ _REFERENCE = Pattern(r"\$\{[^\n]*\}\Z")
 _TEMPLATE_TYPES = ("llm", "prompt", "custom_llm")
 
 
-@dataclass(slots=True)
 class Gathered:
     """Facts of a flow while they are put together: `flow` itself and the problems of its files."""
 
-    flow: dict[str, Json]
-    documents: list[dict[str, Json]] = field(default_factory=list)
+    def __init__(self, flow: dict[str, Json]) -> None:
+        self.flow = flow
+        self.documents: list[dict[str, Json]] = []
 
 
 def read_flow(tree: Tree, folder: Path, file: Path | None = None) -> Gathered:
@@ -93,7 +92,7 @@ def read_flow(tree: Tree, folder: Path, file: Path | None = None) -> Gathered:
 
 
 _CONTENT = (
-    "type language schema_url is_chat is_evaluation inputs outputs nodes nodes_with_variants chat_input_count "
+    "type language schema_url message_format is_chat is_evaluation inputs outputs nodes nodes_with_variants chat_input_count "
     "chat_output_count chat_history_count environment environment_variables additional_includes flex prompty sources "
     "templates other_tools ignored_files unknown_keys"
 ).split()
@@ -133,11 +132,12 @@ def _document(tree: Tree, file: Path, gathered: Gathered) -> YamlDocument | Unkn
 def _common(tree: Tree, folder: Path, section: Section, gathered: Gathered) -> None:
     """What DAG and flex flows share."""
     flow = gathered.flow
-    flow["$at"] |= section.places("type", "language", "environment", "environment_variables")
+    flow["$at"] |= section.places("type", "language", "environment", "environment_variables", "message_format")
     flow["$at"][""] = [1]
     flow["type"] = section.text("type")
     flow["language"] = section.text("language")
     flow["schema_url"] = section.text("$schema")
+    flow["message_format"] = section.get("message_format")
     flow["inputs"] = _inputs(section, gathered)
     flow["outputs"] = _outputs(section, gathered)
     inputs, outputs = flow["inputs"], flow["outputs"]
@@ -315,7 +315,7 @@ def _mark_served(flow: dict[str, Json]) -> None:
     defaults = {}
     for summary in flow["nodes_with_variants"]:
         summary["own_source"] = own.get(summary["node"], False)
-        if summary["used"] and summary["default_variant"] in summary["variants"]:
+        if summary["used"] and summary["default_exists"]:
             defaults[summary["node"]] = summary["default_variant"]
     for node in flow["nodes"]:
         if node["variant"] is None:
@@ -340,6 +340,7 @@ def _node(
         )
         | _source_places(source),
         "name": section.text("name"),
+        "name_is_text": isinstance(section.get("name"), str),
         "type": section.text("type"),
         "source_type": source.text("type") if source is not None else None,
         "source_path": path,
@@ -474,12 +475,14 @@ def _variants(
             continue
         variants = entry.child("variants")
         ids = list(variants.value) if variants is not None else []
+        default = entry.get("default_variant_id")
         summaries.append(
             {
                 "$at": entry.places() | {"default_variant": entry.place("default_variant_id")},
                 "node": str(name),
                 "default_variant": entry.text("default_variant_id"),
                 "variants": [str(one) for one in ids],
+                "default_exists": variants is not None and _has_key(variants, default),
                 "defined": True,
                 "used": name in used,
             }
@@ -487,10 +490,12 @@ def _variants(
         for variant in ids:
             body = variants.value[variant] if variants is not None else None
             inner = body.get("node") if isinstance(body, dict) else None
-            if isinstance(inner, dict):
+            if not isinstance(inner, dict):
+                _wrong_type(gathered, variants or entry, variant, "a mapping with the key node")
+            else:
                 path = ("node_variants", name, "variants", variant, "node")
                 node = _node(tree, folder, Section(section.document, path, inner), gathered, str(variant))
-                node["name"] = str(name)
+                node |= {"name": str(name), "name_is_text": True}
                 bodies.append(node)
     for name, node in used.items():
         if table is None or name not in table.value:
@@ -500,11 +505,18 @@ def _variants(
                     "node": name,
                     "default_variant": None,
                     "variants": [],
+                    "default_exists": False,
                     "defined": False,
                     "used": True,
                 }
             )
     return summaries, bodies
+
+
+def _has_key(section: Section, wanted: Json) -> bool:
+    """Whether the mapping has the key, as YAML reads both: 0 and "0" differ."""
+    keys = (section.document.key(*section.path, name) for name in section.value)
+    return any(key == wanted and type(key) is type(wanted) for key in keys)
 
 
 def _sources(tree: Tree, folder: Path, nodes: list[dict[str, Json]], gathered: Gathered) -> Json:

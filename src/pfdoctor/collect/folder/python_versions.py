@@ -13,7 +13,6 @@ import keyword
 import re
 import unicodedata
 import warnings
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pfdoctor.core.pattern import Pattern
@@ -125,15 +124,15 @@ def _column(text: str, fault: SyntaxError) -> int | None:
 # ------------------------------------------------------------------------------------- what newer versions brought
 
 
-@dataclass(slots=True)
 class _Findings:
     """The constructs found that not every version has; the most demanding one speaks."""
 
-    since: int = 9
-    until: int = _NEWEST
-    message: str | None = None
-    line: int | None = None
-    fault: str | None = None
+    def __init__(self) -> None:
+        self.since = 9
+        self.until = _NEWEST
+        self.message: str | None = None
+        self.line: int | None = None
+        self.fault: str | None = None
 
     def needs(self, minor: int, what: str, line: int) -> None:
         if minor > self.since:
@@ -244,19 +243,21 @@ class _Token(NamedTuple):
     format: _FormatString | None = None
 
 
-@dataclass(slots=True)
 class _FormatString:
-    """What a format string holds and uses; positions are those of the text."""
+    """What a format string holds and uses; positions are those of the text.
 
-    start: int
-    body: int
-    end: int = 0
-    fields: list[tuple[int, int]] = field(default_factory=list)
-    """Spans of the expressions between the braces, those in format specs included."""
-    newer: str | None = None
-    """What in it needs 3.12, if anything."""
-    generator: bool = False
-    """Whether an expression is a generator without parentheses, which only 3.11 and older accept."""
+    `fields` are the spans of the expressions between the braces, those in format specs included; `newer` is what in it
+    needs 3.12, if anything; `generator` whether an expression is a generator without parentheses, which only 3.11 and
+    older accept.
+    """
+
+    def __init__(self, start: int, body: int) -> None:
+        self.start = start
+        self.body = body
+        self.end = 0
+        self.fields: list[tuple[int, int]] = []
+        self.newer: str | None = None
+        self.generator = False
 
 
 class _Rewriter:

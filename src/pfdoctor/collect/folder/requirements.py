@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pfdoctor.core.model import Json, Unknown
@@ -27,16 +26,16 @@ class Include(NamedTuple):
     place: Place
 
 
-@dataclass(slots=True)
 class RequirementsFile:
     """`entries` and `options` are facts (`requirement`, `option`) with their places; `constraints` are the files named
     with -c, which install nothing. `unread` says why the entries are not all there, if they are not."""
 
-    entries: list[dict[str, Json]] = field(default_factory=list)
-    options: list[dict[str, Json]] = field(default_factory=list)
-    includes: list[Include] = field(default_factory=list)
-    constraints: list[Include] = field(default_factory=list)
-    unread: Unknown | None = None
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Json]] = []
+        self.options: list[dict[str, Json]] = []
+        self.includes: list[Include] = []
+        self.constraints: list[Include] = []
+        self.unread: Unknown | None = None
 
 
 def read_requirements(text: str, file: str, installed_by: str = "requirements") -> RequirementsFile:

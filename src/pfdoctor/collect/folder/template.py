@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pfdoctor.core.model import Json, Unknown
@@ -47,12 +46,12 @@ def read_template(text: str, file: str) -> dict[str, Json]:
     return facts
 
 
-@dataclass(slots=True)
 class _Content:
-    variables: set[str] = field(default_factory=set)
-    unsafe: list[str] = field(default_factory=list)
-    includes: Json = field(default_factory=list)
-    problem: Json = None
+    def __init__(self) -> None:
+        self.variables: set[str] = set()
+        self.unsafe: list[str] = []
+        self.includes: Json = []
+        self.problem: Json = None
 
     def refuse(self, attributes: Iterable[str]) -> None:
         for name in attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pfdoctor.core.derive.conversion import converts
 from pfdoctor.core.derive.nodes import (
@@ -37,8 +37,7 @@ def derive_arguments(view: dict[str, Json]) -> dict[str, Json]:
     return {"arguments": matcher.found, "unclear_arguments": matcher.unclear or not is_complete(nodes)}
 
 
-@dataclass(slots=True)
-class _Taken:
+class _Taken(NamedTuple):
     """What a definition takes: its slots, the variables of its template (None without one), and whether anything
     else is welcome."""
 
@@ -46,7 +45,7 @@ class _Taken:
     variables: list[str] | None = None
     any_keyword: bool = False
     source: str | None = None
-    reserved: frozenset[str] = field(default_factory=frozenset)
+    reserved: frozenset[str] = frozenset()
 
 
 class _Matcher:

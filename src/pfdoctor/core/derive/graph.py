@@ -58,6 +58,8 @@ class _Graph:
         inputs = flow.get("inputs")
         self._inputs = [one["name"] for one in inputs] if isinstance(inputs, list) else None
         self._names = [node["name"] for node in nodes if node["variant"] is None]
+        # a reference is text, and YAML may have read the name as a number
+        self._unnamed = {node["name"] for node in nodes if node.get("name_is_text") is False}
         self._aggregation = {node["name"] for node in nodes if node["aggregation"] and node["variant"] is None}
         self.references = list(self._find_references())
         self._feeds = self._edges()
@@ -65,12 +67,13 @@ class _Graph:
     def _find_references(self) -> Iterator[dict[str, Json]]:
         for index, node in enumerate(self._nodes):
             path = f"flow.nodes[{index}]"
-            kind = "node" if node["variant"] is None else "variant"
+            kind = "node" if _is_served(node) else "variant"
             for position, one in enumerate(node["inputs"]):
                 yield from self._reference(one["value"], node["name"], kind, one["name"], f"{path}.inputs[{position}]")
             activate = node["activate"]
             if isinstance(activate, dict):
-                yield from self._reference(activate["when"], node["name"], "activate", "when", f"{path}.activate.when")
+                kind = "activate" if kind == "node" else kind
+                yield from self._reference(activate["when"], node["name"], kind, "when", f"{path}.activate.when")
         for index, output in enumerate(self._outputs):
             path = f"flow.outputs[{index}].reference"
             yield from self._reference(output["reference"], output["name"], "output", output["name"], path)
@@ -101,7 +104,7 @@ class _Graph:
             reference["target_aggregation"] = False
             names = self._inputs or []
         else:
-            reference["target_exists"] = head in self._names
+            reference["target_exists"] = head in self._names and head not in self._unnamed
             names = [str(name) for name in self._names if name is not None]
         if head != head.strip() or not head or (head in _FLOW_INPUT_PREFIXES and not tail) or tail != tail.strip():
             reference["target_kind"] = "malformed"
@@ -190,6 +193,12 @@ class _Graph:
         chain = max(best.values(), key=len, default=[])
         llm = {node["name"] for node in self._nodes if node["type"] in ("llm", "custom_llm")}
         return {"length": len(chain), "llm_calls": sum(name in llm for name in chain), "text": " → ".join(chain)}
+
+
+def _is_served(node: dict[str, Json]) -> bool:
+    """Whether the node is, or its variant becomes, the definition that is served."""
+    served = node.get("served")
+    return node["variant"] is None if served is None else served is True
 
 
 def _ring(component: list[str], feeds: dict[str, list[str]]) -> list[str]:
