@@ -77,7 +77,7 @@ def against_promptflow(pfdoctor: str, pf: str, results: Results) -> None:
         # pf writes .promptflow/ into the flow's folder: give it a copy
         flow = Path(folder) / "flow"
         shutil.copytree(EXAMPLE / "flow", flow)
-        theirs, ours, ratio = side_by_side([pf, "flow", "validate", "--source", flow], [pfdoctor, "check", flow], 3)
+        theirs, ours, ratio = side_by_side([pf, "flow", "validate", "--source", flow], [pfdoctor, "check", "--format", "json", flow], 5)
     results.check("pf flow validate / check", ratio, 20, at_most=False, detail=f"{theirs:.2f} s beside {ours:.3f} s")
 
 

@@ -72,20 +72,29 @@ Condition: TypeAlias = All | AnyOf | Not | Quantified | Leaf | Test
 
 
 class Scope(NamedTuple):
-    """What a condition is evaluated against: the facts, the view that relative paths mean, and what `it` is."""
+    """What a condition is evaluated against: the facts, the view that relative paths mean, and what `it` is.
+
+    `seen` keeps what was looked up: rules ask for the same few facts again and again.
+    """
 
     facts: Facts
     view: str
     item: Found | None = None
+    seen: dict[str, Found] | None = None
 
     def look_up(self, path: FactPath) -> Found:
-        return self.facts.look_up(path, self.view, self.item)
+        if self.seen is None or path.root == "it":
+            return self.facts.look_up(path, self.view, self.item)
+        found = self.seen.get(path.text)
+        if found is None:
+            found = self.seen[path.text] = self.facts.look_up(path, self.view)
+        return found
 
     def evidence(self, found: Found) -> Evidence:
         return Evidence(found.path, found.value, self.facts.origin(found.path))
 
     def bind(self, path: str, element: Json) -> Scope:
-        return Scope(self.facts, self.view, Found(path, element))
+        return Scope(self.facts, self.view, Found(path, element), self.seen)
 
 
 def parse(

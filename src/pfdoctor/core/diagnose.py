@@ -45,10 +45,11 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     unknown: list[Finding] = []
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}
     views = tuple(view for view in VIEWS if facts.has_view(view)) or (VIEWS[0],)
+    scopes = {view: Scope(facts, view, seen={}) for view in views}
     for rule in catalogue.rules.values() if rules is None else rules:
         # a rule whose subject is named by view speaks of both at once
-        chosen = (VIEWS[0],) if rule.subject.root == "document" else views
-        results = [result for view in chosen for result in _run(rule, facts, view)]
+        chosen = views[:1] if rule.subject.root == "document" else views
+        results = [result for view in chosen for result in _run(rule, scopes[view])]
         worst = min((result.status for result in results), key=_RANK.__getitem__, default=Status.PASS)
         outcomes[worst].append(rule.id)
         for result in results:
@@ -96,8 +97,7 @@ def _by_place(finding: Finding) -> tuple[int, tuple[str, int, int], str, str]:
     return (-finding.severity.rank, finding.place, finding.rule, finding.message)
 
 
-def _run(rule: Rule, facts: Facts, view: str) -> list[_Outcome]:
-    scope = Scope(facts, view)
+def _run(rule: Rule, scope: Scope) -> list[_Outcome]:
     applies = evaluate(rule.applies, scope) if rule.applies is not None else Verdict(True)
     if applies.truth is False:
         return [_Outcome(Status.NOT_APPLICABLE, scope, applies)]

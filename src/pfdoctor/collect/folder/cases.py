@@ -431,12 +431,12 @@ class CaseReader:
         documents: list[dict[str, Json]],
     ) -> None:
         """The Dockerfile of the environment; for a flow without a deployment, the one in its folder."""
-        from pfdoctor.collect.folder.environment import dockerfile_facts
-
         view["dockerfile"] = environment.dockerfile if environment is not None else None
         if environment is None and plan.flow is not None:
             path = plan.flow[0] / "Dockerfile"
             if self._tree.exists(path) and path.is_file():
+                from pfdoctor.collect.folder.environment import dockerfile_facts
+
                 view["dockerfile"] = dockerfile_facts(self._tree, path, documents)
 
     def _requirements(
@@ -468,10 +468,10 @@ class CaseReader:
 
     def _connections(self, plan: CasePlan, gathered: Gathered | None) -> list[Json]:
         """Connection files below the flow's folder, and those elsewhere whose name the flow uses."""
+        if gathered is None or plan.flow is None or not self._inventory.connections:
+            return []
         from pfdoctor.collect.folder.connection import used_by
 
-        if gathered is None or plan.flow is None:
-            return []
         nodes = gathered.flow.get("nodes")
         names = {node["connection"] for node in nodes if node["connection"]} if isinstance(nodes, list) else set()
         names |= {

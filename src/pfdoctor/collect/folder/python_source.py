@@ -477,6 +477,7 @@ class _Reader:
                 "annotation": self._source(argument.annotation),
                 "required": default is None,
                 "default": _literal(default),
+                "positional_only": argument in arguments.posonlyargs,
                 "$at": {"": self._place(argument)},
             }
             for argument, default in pairs

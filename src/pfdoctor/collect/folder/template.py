@@ -9,14 +9,14 @@ jinja2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, nodes
 
 ROLES = ("system", "assistant", "function", "user", "tool")
 _MAX_CHARACTERS = 1_000_000
@@ -25,31 +25,45 @@ _MAX_CHARACTERS = 1_000_000
 def read_template(text: str, file: str) -> dict[str, Json]:
     """The facts `template` of a decoded text. Never raises. `file` is the path as the facts shall carry it.
 
-    `variables` are those that promptflow takes for inputs. With a syntax error, all but `roles` and `leading_text`
-    is unknown. `unsafe_attributes` are the attribute names beginning with an underscore, which the sandbox refuses.
+    `variables` are those that promptflow takes for inputs. With a syntax error, all but `roles`, `incomplete_roles` and
+    `leading_text` is unknown. `unsafe_attributes` are the attribute names beginning with an underscore, which the sandbox
+    refuses. `strict_variables`, `unknown_tests` and `refused_attributes` list what decides every rendering: nothing that
+    stands in a branch, a loop or a macro.
     """
     facts: dict[str, Json] = {"file": file, "syntax_error": None}
     if len(text) > _MAX_CHARACTERS:
         unknown = Unknown("too-large", f"{file}: {len(text):,} characters").to_json()
-        names = ("syntax_error", "variables", "unsafe_attributes", "roles", "leading_text", "includes")
-        return {**facts, **dict.fromkeys(names, unknown)}
+        return {**facts, **dict.fromkeys(("syntax_error", *_BY_TEXT, *_BY_SYNTAX), unknown)}
     content = _plain_content(text) or _parsed_content(text)
-    facts |= {"roles": _roles(text), "leading_text": _leading_text(text)}
+    facts |= {"roles": _roles(text), "incomplete_roles": _incomplete_roles(text), "leading_text": _leading_text(text)}
     if content.problem is not None:
         facts["syntax_error"] = content.problem
         unknown = Unknown("syntax-error", f"{file} is no valid template").to_json()
-        return {**facts, **dict.fromkeys(("variables", "unsafe_attributes", "includes"), unknown)}
+        return {**facts, **dict.fromkeys(_BY_SYNTAX, unknown)}
     # promptflow sorts by the first place of the name's letters; the name breaks ties, which promptflow leaves open
     facts["variables"] = sorted(content.variables, key=lambda name: (text.find(name), name))
     facts["unsafe_attributes"] = content.unsafe
     facts["includes"] = content.includes
+    facts["strict_variables"] = [name for name in facts["variables"] if name in content.strict]
+    facts["unknown_tests"] = content.unknown_tests
+    facts["refused_attributes"] = content.refused
     return facts
+
+
+_BY_TEXT = ("roles", "incomplete_roles", "leading_text")
+_BY_SYNTAX = ("variables", "strict_variables", "unsafe_attributes", "refused_attributes", "unknown_tests", "includes")
+
+# what every object has, and the sandbox keeps; of another name nobody knows whether the value has it
+_OF_EVERY_OBJECT = frozenset(dir(object))
 
 
 class _Content:
     def __init__(self) -> None:
         self.variables: set[str] = set()
+        self.strict: set[str] = set()
         self.unsafe: list[str] = []
+        self.refused: list[str] = []
+        self.unknown_tests: list[str] = []
         self.includes: Json = []
         self.problem: Json = None
 
@@ -57,6 +71,11 @@ class _Content:
         for name in attributes:
             if name.startswith("_") and name not in self.unsafe:
                 self.unsafe.append(name)
+
+    def use(self, attribute: str) -> None:
+        """Takes in an attribute of which more is asked than to be printed, which is where the sandbox stops."""
+        if attribute in _OF_EVERY_OBJECT and attribute not in self.refused:
+            self.refused.append(attribute)
 
 
 # ------------------------------------------------------------------------------------------------- the plain subset
@@ -117,7 +136,12 @@ def _plain_tag(text: str, start: int, content: _Content, blocks: list[tuple[str,
         return None
     if not any(local == name for _, local in blocks):
         content.variables.add(name)
-    content.refuse(path.split(".")[1:])
+    attributes = path.split(".")[1:]
+    content.refuse(attributes)
+    if attributes and not blocks:
+        content.strict.add(name)
+        for attribute in attributes[:-1]:
+            content.use(attribute)
     if loop:
         blocks.append(("for", loop[1]))
     elif test and not test[1]:
@@ -158,6 +182,7 @@ def _parsed_content(text: str) -> _Content:
     try:
         tree = _environment().parse(text)
         content.variables = meta.find_undeclared_variables(tree)
+        _note_certain(tree, content)
         content.refuse(node.attr for node in tree.find_all(nodes.Getattr))
         referenced = list(meta.find_referenced_templates(tree))
     except TemplateSyntaxError as error:  # TemplateAssertionError, for an unknown filter, is one
@@ -175,6 +200,58 @@ def _parsed_content(text: str) -> _Content:
         why = {"code": "dynamic", "detail": "a name of a template is computed"}
         content.includes = {"$incomplete": why, "items": names}
     return content
+
+
+def _note_certain(tree: nodes.Template, content: _Content) -> None:
+    """Takes in what decides every rendering: variables that must be there, tests and attributes that fail."""
+    from jinja2 import nodes
+    from jinja2.defaults import DEFAULT_TESTS
+
+    arithmetic = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Pow)
+    operands: list[nodes.Node] = []
+    for node in _certain(tree):
+        if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Call):
+            operands.append(node.node)
+            inner = node.node
+            if isinstance(inner, nodes.Getattr):
+                content.use(inner.attr)
+            elif isinstance(inner, nodes.Getitem) and isinstance(inner.arg, nodes.Const):
+                content.use(str(inner.arg.value))
+        elif isinstance(node, arithmetic):
+            operands += (node.left, node.right)
+        elif isinstance(node, nodes.Mod):  # `text % variable` formats it
+            operands.append(node.left)
+        elif isinstance(node, nodes.Neg | nodes.Pos):
+            operands.append(node.node)
+        elif isinstance(node, nodes.Compare) and node.ops[0].op in ("lt", "lteq", "gt", "gteq"):
+            operands += (node.expr, node.ops[0].expr)
+        elif isinstance(node, nodes.Test) and node.name not in {*DEFAULT_TESTS, *content.unknown_tests}:
+            content.unknown_tests.append(node.name)
+    names = {one.name for one in operands if isinstance(one, nodes.Name)}
+    bound = {one.name for one in tree.find_all(nodes.Name) if one.ctx != "load"}
+    content.strict = (names & content.variables) - bound
+
+
+def _certain(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """The nodes that every rendering evaluates."""
+    from jinja2 import nodes
+
+    stack: list[nodes.Node] = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, nodes.If | nodes.CondExpr):
+            stack.append(node.test)
+        elif isinstance(node, nodes.For):
+            stack.append(node.iter)
+        elif isinstance(node, nodes.And | nodes.Or):
+            stack.append(node.left)
+        elif isinstance(node, nodes.Compare):
+            stack += (node.ops[0].expr, node.expr)
+        elif isinstance(node, nodes.CallBlock):
+            stack.append(node.call)
+        elif not isinstance(node, nodes.Macro | nodes.Block):
+            stack += reversed(list(node.iter_child_nodes()))
 
 
 # ------------------------------------------------------------------------------------------------------------- roles
@@ -197,6 +274,26 @@ def _roles(text: str) -> Json:
         why = {"code": "dynamic", "detail": "the template begins with a variable, which may hold roles"}
         return {"$incomplete": why, "items": roles}
     return roles
+
+
+# what must follow the marker: as promptflow-tools looks for it, anywhere up to the next marker
+_COMPLETE = {
+    "function": Pattern(r"#{0,2}\s*name\s*:\s*\n+\s*\S+\s*\n*#{0,2}\s*content\s*:"),
+    "tool": Pattern(r"#{0,2}\s*tool_call_id\s*:\s*\n+\s*\S+\s*\n*#{0,2}\s*content\s*:"),
+}
+
+
+def _incomplete_roles(text: str) -> list[str]:
+    """The roles function and tool where the lines they need are not written below the marker."""
+    visible = _visible(text)
+    marks = list(_ROLE.finditer(visible))
+    ends = [mark.start() for mark in marks[1:]] + [len(visible)]
+    found = {}
+    for mark, end in zip(marks, ends, strict=True):
+        role = mark[1].lower()
+        if role in _COMPLETE and not _COMPLETE[role].search(visible[mark.end() : end]):
+            found[role] = None
+    return list(found)
 
 
 def _leading_text(text: str) -> str | None:

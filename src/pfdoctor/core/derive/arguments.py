@@ -46,6 +46,10 @@ class _Taken(NamedTuple):
     any_keyword: bool = False
     source: str | None = None
     reserved: frozenset[str] = frozenset()
+    strict: frozenset[str] = frozenset()
+    """The variables without which every rendering fails."""
+    positional: frozenset[str] = frozenset()
+    """Parameters that cannot be given by name."""
 
 
 class _Matcher:
@@ -78,12 +82,17 @@ class _Matcher:
         kind = node.get("type")
         if kind == "prompt":
             variables = self._variables(node)
-            return None if variables is None else _template({}, variables, node, frozenset({"template"}))
+            return None if variables is None else self._template({}, variables, node, frozenset({"template"}))
         if kind == "llm":
             return self._llm(node)
         if node.get("source_type") in ("package", "package_with_prompt"):
             return self._package(node)
         return self._python(node) if kind == "python" else None
+
+    def _strict(self, node: dict[str, Json]) -> frozenset[str]:
+        template = self._templates.get(node.get("source_path"))
+        names = template.get("strict_variables") if template else None
+        return frozenset(names) if isinstance(names, list) else frozenset()
 
     def _variables(self, node: dict[str, Json]) -> list[str] | None:
         template = self._templates.get(node.get("source_path"))
@@ -100,7 +109,9 @@ class _Matcher:
             one["name"]: Slot((kind,) if converts and (kind := _converted_type(one)) else (), one["required"] is True)
             for one in function["parameters"]
         }
-        return _Taken(slots, None, function.get("accepts_any_keyword") is not False, source["file"])
+        positional = frozenset(one["name"] for one in function["parameters"] if one.get("positional_only") is True)
+        any_keyword = function.get("accepts_any_keyword") is not False
+        return _Taken(slots, None, any_keyword, source["file"], positional=positional)
 
     def _package(self, node: dict[str, Json]) -> _Taken | None:
         name = node.get("source_tool")
@@ -110,7 +121,7 @@ class _Matcher:
         if not tool.takes_prompt:
             return _Taken(tool.slots, None, any_keyword=False, source=name)
         variables = self._variables(node)
-        return None if variables is None else _template(tool.slots, variables, node, frozenset(tool.slots))
+        return None if variables is None else self._template(tool.slots, variables, node, frozenset(tool.slots))
 
     def _llm(self, node: dict[str, Json]) -> _Taken | None:
         variables = self._variables(node)
@@ -124,7 +135,7 @@ class _Matcher:
         if len(apis) > 1:
             # the connection decides which API it is, and it is not known: what only one of them wants may be left out
             slots = {name: Slot(slot.types) for name, slot in slots.items()}
-        return _template(slots, variables, node, names)
+        return self._template(slots, variables, node, names)
 
     def _apis(self, node: dict[str, Json]) -> list[ToolInputs]:
         """The APIs that the node may call. The class of its connection decides; `provider` is ignored by promptflow
@@ -160,7 +171,10 @@ def _arguments(definition: Definition, taken: _Taken) -> Iterator[dict[str, Json
     for name in wanting:
         yield _argument("missing", name, definition.path, near=strangers)
     for name in unsupplied:
-        yield _argument("unsupplied", name, definition.path, near=strangers)
+        yield {
+            **_argument("unsupplied", name, definition.path, near=strangers),
+            "strict": name in taken.strict,
+        }
     for name in variables:
         if name in taken.reserved:
             yield _argument("reserved", name, definition.path)
@@ -170,6 +184,8 @@ def _arguments(definition: Definition, taken: _Taken) -> Iterator[dict[str, Json
                 problem = "unexpected" if taken.variables is None else "unused"
                 yield _argument(problem, name, path, near=[*wanting, *unsupplied])
             continue
+        if name in taken.positional and not taken.any_keyword:
+            yield _argument("positional-only", name, path)
         types = taken.slots[name].types if name in taken.slots else ()
         literal = one.get("kind") == "literal" and one.get("placeholder") is not True
         if types and literal and not converts(one.get("value"), types[0]):
