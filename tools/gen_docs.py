@@ -21,11 +21,17 @@ import yaml
 
 from pfdoctor import catalog
 from pfdoctor.cli.main import COMMANDS, app
+from pfdoctor.cli.run import Run
+from pfdoctor.collect.folder import scan
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.explain import page
+from pfdoctor.report.style import plain
+from pfdoctor.report.summary import Gate
+from pfdoctor.report.text import Layout, render
 
 ROOT = Path(__file__).resolve().parent.parent
-START, END = "<!-- rules -->", "<!-- /rules -->"
+SCREEN = 52
+SEVERITIES = ("error[", "warning[", "info[")
 GENERATED = "<!-- Made by tools/gen_docs.py. Edit the rules or the tool, not this file. -->\n\n"
 
 FACTS = (
@@ -82,11 +88,14 @@ def documents(root: Path, catalogue: Catalogue) -> tuple[dict[Path, str], list[s
     wanted[docs / "coverage.md"] = GENERATED + coverage
     readme = root / "README.md"
     text = readme.read_text("utf-8")
-    if START in text and END in text:
-        before, _, rest = text.partition(START)
-        wanted[readme] = f"{before}{START}\n{_readme_block(rules)}{END}{rest.partition(END)[2]}"
-    else:
-        faults.append(f"README.md has no {START} … {END}")
+    for name, block in (("rules", _readme_block(rules)), ("output", _example_output(root, catalogue))):
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if start in text and end in text:
+            before, _, rest = text.partition(start)
+            text = f"{before}{start}\n{block}{end}{rest.partition(end)[2]}"
+        else:
+            faults.append(f"README.md has no {start} … {end}")
+    wanted[readme] = text
     return wanted, faults
 
 
@@ -120,6 +129,20 @@ def _readme_block(rules: list[Rule]) -> str:
         for category, members in _by_category(rules).items()
     ]
     return "\n".join([f"{len(rules)} rules:\n", "| about | rules |", "|---|---|", *rows]) + "\n"
+
+
+def _example_output(root: Path, catalogue: Catalogue) -> str:
+    """What `check` really says of the broken example: as many of its findings as fit one screen, and the last line."""
+    scans, problems = scan([root / "examples" / "broken"])
+    run = Run(catalogue, tuple(catalogue.rules.values()))
+    report = run.report([run.examine(facts) for one in scans for facts in one.cases()], problems)
+    printed = plain(render(report, Gate(), Layout(80))).splitlines()
+    starts = [index for index, line in enumerate(printed) if line.startswith(SEVERITIES)]
+    # the whole of the findings that fit, never a part of one
+    cut = next((index for index in reversed(starts) if index <= SCREEN), len(printed))
+    last = next(index for index, line in enumerate(printed) if " rules: " in line)
+    shown = [*printed[:cut], "…", "", *printed[last:]]
+    return "\n".join(["```text", "$ pfdoctor check examples/broken", *shown, "```"]) + "\n"
 
 
 # ---------------------------------------------------------------------------------------------------------- coverage

@@ -95,7 +95,7 @@ def _leaf(leaf: Leaf) -> str:
     if leaf.operator == "equals" and leaf.value is None:
         return f"{fact} is absent"
     if leaf.operator == "matches":
-        return f"{fact} matches `{leaf.value.pattern}`"
+        return f"{fact} matches `{leaf.value}`"
     return f"{fact} {_VERBS[leaf.operator]} {_value(leaf.value)}"
 
 

@@ -47,9 +47,11 @@ def read_flex(tree: Tree, folder: Path, section: Section, gathered: Gathered) ->
         "suggestion": None,
         "init_defaults": [str(name) for name, one in section.children("init") if one.get("default") is not None],
     }
+    facts["unknown_inputs"] = []
     if path is not None:
         facts |= _attribute(flow["sources"], path, attribute)
         facts |= _entry(tree, folder / path, attribute)
+        facts["unknown_inputs"] = _unknown_inputs(facts["target"], flow["inputs"])
     elif well_formed:
         close = difflib.get_close_matches(module, sorted(local_modules(tree, base)), n=1)
         facts["suggestion"] = close[0] if close else None
@@ -95,6 +97,14 @@ def _entry(tree: Tree, path: Path, attribute: str) -> dict[str, Json]:
     return facts | _binding(module, attribute)
 
 
+def _unknown_inputs(target: Json, inputs: Json) -> list[str]:
+    """The inputs of the flow file that the entry function cannot take."""
+    if not isinstance(target, dict) or target.get("kind") != "function" or target["accepts_any_keyword"]:
+        return []
+    taken = {one["name"] for one in target["parameters"]}
+    return [one["name"] for one in inputs if one["name"] not in taken] if isinstance(inputs, list) else []
+
+
 def _binding(module: ast.Module, attribute: str) -> dict[str, Json]:
     """Overrides `attribute_exists` and `target` where the name is bound by an assignment or an import."""
     elsewhere = Unknown("bound-elsewhere", f"{attribute} is imported, or bound in a way that is not parsed").to_json()
@@ -126,12 +136,12 @@ def _annotations(module: ast.Module, attribute: str) -> Iterator[dict[str, Json]
     definitions = {one.name: one for one in module.body if isinstance(one, _DEFINITIONS)}
     target = definitions.get(attribute)
     if isinstance(target, _FUNCTIONS):
-        yield from _of_function(target, target.name, skip_first=False)
+        yield from _of_function(target, target.name, definitions, skip_first=False)
     elif isinstance(target, ast.ClassDef):
         for name in ("__init__", "__call__"):
             method = _method(target, name, definitions)
             if method is not None:
-                yield from _of_function(method, f"{attribute}.{name}", skip_first=True)
+                yield from _of_function(method, f"{attribute}.{name}", definitions, skip_first=True)
 
 
 def _method(
@@ -153,7 +163,11 @@ def _method(
 
 
 def _of_function(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, name: str, *, skip_first: bool
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    name: str,
+    definitions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef],
+    *,
+    skip_first: bool,
 ) -> Iterator[dict[str, Json]]:
     arguments = [*function.args.posonlyargs, *function.args.args][1 if skip_first else 0 :] + function.args.kwonlyargs
     pairs = [(one.arg, one.annotation) for one in arguments]
@@ -161,4 +175,24 @@ def _of_function(
         pairs.append(("return", function.returns))
     for parameter, annotation in pairs:
         if annotation is not None:
-            yield {"of": name, "name": parameter, "annotation": ast.unparse(annotation)}
+            yield {
+                "of": name,
+                "name": parameter,
+                "annotation": ast.unparse(annotation),
+                "own_class": _own_class(annotation, definitions),
+            }
+
+
+def _own_class(
+    annotation: ast.expr, definitions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]
+) -> str | None:
+    """What kind of class of this file the annotation names, if any."""
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).rpartition(".")[2] == "Optional":
+        annotation = annotation.slice
+    found = definitions.get(annotation.id) if isinstance(annotation, ast.Name) else None
+    if not isinstance(found, ast.ClassDef):
+        return None
+    decorators = [ast.unparse(one).partition("(")[0].rpartition(".")[2] for one in found.decorator_list]
+    if found.bases or found.keywords or decorators not in ([], ["dataclass"]):
+        return "other"
+    return "dataclass" if decorators else "plain"

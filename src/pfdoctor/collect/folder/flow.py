@@ -82,7 +82,8 @@ def read_flow(tree: Tree, folder: Path, file: Path | None = None) -> Gathered:
     flow["kind"] = kind
     _common(tree, folder, section, gathered)
     if kind == "dag":
-        _dag(tree, folder, section, gathered)
+        # `code` names the folder from which promptflow loads the nodes; what lies beside the flow file stays out
+        _dag(tree, Path(os.path.normpath(folder / (section.text("code") or "."))), section, gathered)
     else:
         from pfdoctor.collect.folder.flex import read_flex
 
@@ -554,6 +555,7 @@ def read_sources(tree: Tree, folder: Path, wanted: dict[str, str], gathered: Gat
             continue
         source = read_source(text.text, path)
         resolve_imports(source, modules)
+        _mark_neighbours(tree, target.parent, folder, source)
         source["$file"] = tree.name(target)
         source["loaded_as"] = wanted.get(path, "module")
         source["tool_count"] = len(source["tools"]) if isinstance(source["tools"], list) else source["tools"]
@@ -563,6 +565,13 @@ def read_sources(tree: Tree, folder: Path, wanted: dict[str, str], gathered: Gat
     if unread is not None:
         return {"$incomplete": {"code": unread.code, "detail": unread.detail}, "items": items}
     return items
+
+
+def _mark_neighbours(tree: Tree, beside: Path, folder: Path, source: dict[str, Json]) -> None:
+    """Sets `imports[].neighbour`: whether the module lies beside the importing file, which is not on the path."""
+    names = set(tree.listing(beside) or ()) if beside != folder else set()
+    for one in source["imports"] if isinstance(source["imports"], list) else ():
+        one["neighbour"] = one["resolves"] == "third-party" and f"{one['top']}.py" in names
 
 
 def local_modules(tree: Tree, folder: Path) -> set[str]:
@@ -604,6 +613,8 @@ def _templates(tree: Tree, folder: Path, nodes: list[dict[str, Json]], gathered:
             unread = text
             gathered.documents.append(text.fact(tree.name(target), "template"))
             continue
+        if text.problem is not None:
+            gathered.documents.append(text.problem.fact(tree.name(target), "template"))
         template = read_template(text.text, path)
         template["$file"] = tree.name(target)
         template["used_as"] = []

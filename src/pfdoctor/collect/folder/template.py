@@ -287,9 +287,9 @@ def _incomplete_roles(text: str) -> list[str]:
     """The roles function and tool where the lines they need are not written below the marker."""
     visible = _visible(text)
     marks = list(_ROLE.finditer(visible))
-    ends = [mark.start() for mark in marks[1:]] + [len(visible)]
+    ends = [mark.start() for mark in marks[1:]]
     found = {}
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, end in zip(marks, [*ends, len(visible)], strict=False):
         role = mark[1].lower()
         if role in _COMPLETE and not _COMPLETE[role].search(visible[mark.end() : end]):
             found[role] = None

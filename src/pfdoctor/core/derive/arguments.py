@@ -64,7 +64,7 @@ class _Matcher:
         if taken is None:
             self.unclear = self.unclear or definition.served
             return
-        for argument in _arguments(definition, taken):
+        for argument in (*_arguments(definition, taken), *self._failing(definition)):
             self.found.append(
                 {
                     "node": definition.node.get("name"),
@@ -76,13 +76,21 @@ class _Matcher:
                 }
             )
 
+    def _failing(self, definition: Definition) -> Iterator[dict[str, Json]]:
+        """What the node's template holds that fails every rendering, whatever it is given."""
+        template = self._templates.get(definition.node.get("source_path")) or {}
+        for problem, key in (("unknown-test", "unknown_tests"), ("refused", "refused_attributes")):
+            names = template.get(key)
+            for name in names if isinstance(names, list) else ():
+                yield _argument(problem, name, definition.path)
+
     # what a node takes, by its type
 
     def _taken(self, node: dict[str, Json]) -> _Taken | None:
         kind = node.get("type")
         if kind == "prompt":
             variables = self._variables(node)
-            return None if variables is None else self._template({}, variables, node, frozenset({"template"}))
+            return None if variables is None else _template({}, variables, node, frozenset({"template"}), self._strict(node))
         if kind == "llm":
             return self._llm(node)
         if node.get("source_type") in ("package", "package_with_prompt"):
@@ -121,7 +129,9 @@ class _Matcher:
         if not tool.takes_prompt:
             return _Taken(tool.slots, None, any_keyword=False, source=name)
         variables = self._variables(node)
-        return None if variables is None else self._template(tool.slots, variables, node, frozenset(tool.slots))
+        return None if variables is None else _template(
+            tool.slots, variables, node, frozenset(tool.slots), self._strict(node)
+        )
 
     def _llm(self, node: dict[str, Json]) -> _Taken | None:
         variables = self._variables(node)
@@ -135,7 +145,7 @@ class _Matcher:
         if len(apis) > 1:
             # the connection decides which API it is, and it is not known: what only one of them wants may be left out
             slots = {name: Slot(slot.types) for name, slot in slots.items()}
-        return self._template(slots, variables, node, names)
+        return _template(slots, variables, node, names, self._strict(node))
 
     def _apis(self, node: dict[str, Json]) -> list[ToolInputs]:
         """The APIs that the node may call. The class of its connection decides; `provider` is ignored by promptflow
@@ -201,12 +211,16 @@ def _argument(
 
 
 def _template(
-    slots: dict[str, Slot], variables: Iterable[str], node: dict[str, Json], reserved: frozenset[str]
+    slots: dict[str, Slot],
+    variables: Iterable[str],
+    node: dict[str, Json],
+    reserved: frozenset[str],
+    strict: frozenset[str],
 ) -> _Taken:
     """What a node with a template takes. The connection and the prompt of an LLM node stand elsewhere."""
     if node.get("type") == "llm":
         slots = {name: Slot(()) if name in ("connection", "prompt") else slot for name, slot in slots.items()}
-    return _Taken(slots, list(variables), any_keyword=False, source=node.get("source_path"), reserved=reserved)
+    return _Taken(slots, list(variables), source=node.get("source_path"), reserved=reserved, strict=strict)
 
 
 def _converted_type(parameter: dict[str, Json]) -> str | None:
