@@ -82,8 +82,7 @@ def read_flow(tree: Tree, folder: Path, file: Path | None = None) -> Gathered:
     flow["kind"] = kind
     _common(tree, folder, section, gathered)
     if kind == "dag":
-        # `code` names the folder from which promptflow loads the nodes; what lies beside the flow file stays out
-        _dag(tree, Path(os.path.normpath(folder / (section.text("code") or "."))), section, gathered)
+        _dag(tree, folder, section, gathered)
     else:
         from pfdoctor.collect.folder.flex import read_flex
 
@@ -297,6 +296,7 @@ def _dag(tree: Tree, folder: Path, section: Section, gathered: Gathered) -> None
     flow["nodes_with_variants"], bodies = _variants(tree, folder, section, nodes, gathered)
     flow["nodes"] = nodes + bodies
     _mark_served(flow)
+    _look_into_code(tree, folder, section, gathered)
     flow["is_evaluation"] = flow["is_evaluation"] or any(node["aggregation"] for node in nodes)
     flow["other_tools"] = sorted({node["source_tool"] for node in flow["nodes"] if node["source_tool"]})
     flow["sources"] = _sources(tree, folder, flow["nodes"], gathered)
@@ -323,6 +323,20 @@ def _mark_served(flow: dict[str, Json]) -> None:
             node["served"] = node["name"] not in defaults and (not node["use_variants"] or own[node["name"]])
         else:
             node["served"] = node["variant"] == defaults.get(node["name"])
+
+
+def _look_into_code(tree: Tree, folder: Path, section: Section, gathered: Gathered) -> None:
+    """Sets `source_in_code` of each node. With `code: src`, promptflow checks the file beside the flow file and then
+    loads the one below src, so it must be in both places."""
+    code = section.get("code")
+    if "code" in section.value and not isinstance(code, str):
+        _wrong_type(gathered, section, "code", "the path of a folder")
+    for node in gathered.flow["nodes"]:
+        path = node["source_path"]
+        node["source_in_code"] = None
+        if path and isinstance(code, str) and tree.inside(folder / code):
+            base = Path(os.path.normpath(folder / code))
+            node["source_in_code"] = _exists_exactly(tree, base, path) and (base / path).is_file()
 
 
 def _node(
