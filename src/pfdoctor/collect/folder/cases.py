@@ -309,6 +309,8 @@ class CaseReader:
     def _facts(self, plan: CasePlan, view: dict[str, Json], joins: tuple[dict[str, Json], ...]) -> Facts:
         settled, origins = settle(view)
         name = self._tree.name(plan.path)
+        # a lone folder outside of git is its own root: its name says more than a dot
+        title = plan.path.name if name == "." else name
         texts = {}
         for file in {origin[0] for origin in origins.values()}:
             text = self._tree.read(self._tree.root / file)
@@ -317,7 +319,7 @@ class CaseReader:
         return Facts(
             {
                 "schema": SCHEMA_NAME,
-                "case": {"name": name, "kind": plan.kind, "file": name},
+                "case": {"name": title, "kind": plan.kind, "file": name},
                 "declared": settled,
                 "origins": {"declared": origins},
                 "excerpts": excerpts(origins, texts),

@@ -569,7 +569,7 @@ def read_sources(tree: Tree, folder: Path, wanted: dict[str, str], gathered: Gat
             continue
         source = read_source(text.text, path)
         resolve_imports(source, modules)
-        _mark_neighbours(tree, target.parent, folder, source)
+        _mark_neighbours(tree, target.parent if gathered.flow["kind"] == "dag" else folder, folder, source)
         source["$file"] = tree.name(target)
         source["loaded_as"] = wanted.get(path, "module")
         source["tool_count"] = len(source["tools"]) if isinstance(source["tools"], list) else source["tools"]
@@ -583,8 +583,11 @@ def read_sources(tree: Tree, folder: Path, wanted: dict[str, str], gathered: Gat
 
 def _mark_neighbours(tree: Tree, beside: Path, folder: Path, source: dict[str, Json]) -> None:
     """Sets `imports[].neighbour`: whether the module lies beside the importing file, which is not on the path."""
-    names = set(tree.listing(beside) or ()) if beside != folder else set()
-    for one in source["imports"] if isinstance(source["imports"], list) else ():
+    if not isinstance(source["imports"], list):
+        return
+    extends = any(name.startswith("sys.path.") for name in source["calls"])
+    names = set() if extends or beside == folder else set(tree.listing(beside) or ())
+    for one in source["imports"]:
         one["neighbour"] = one["resolves"] == "third-party" and f"{one['top']}.py" in names
 
 

@@ -194,9 +194,15 @@ def _modules(view: dict[str, Json]) -> Iterator[Json]:
         if one.get("resolves") != "third-party" or one.get("top") in (None, "promptflow"):
             continue
         for module in split_module(one["module"], one.get("names") or ()):
-            need = needs.setdefault(module, {"module": module, "file": one["file"], "guarded": True, "$from": path})
-            if need["guarded"] and one.get("guarded") is False:
-                need |= {"guarded": False, "file": one["file"], "$from": path}
+            found = {
+                "module": module,
+                "file": one["file"],
+                "guarded": one.get("guarded") is not False,
+                "neighbour": one.get("neighbour") is True,
+                "$from": path,
+            }
+            if needs.setdefault(module, found)["guarded"] and not found["guarded"]:
+                needs[module] = found
     if not needs:
         return
     provision = _Provision(view)
