@@ -67,17 +67,23 @@ class Results:
 
 
 def cold_start(pfdoctor: str, python: str, results: Results) -> None:
-    ours, floor, ratio = side_by_side([pfdoctor, "check", "--format", "json", EXAMPLE / "flow"], [python, "-c", "pass"], 15)
+    ours, floor, ratio = side_by_side(
+        [pfdoctor, "check", "--format", "json", EXAMPLE / "flow"], [python, "-c", "pass"], 15
+    )
     detail = f"{ours * 1000:.0f} ms of CPU beside {floor * 1000:.0f} ms"
     results.check("cold check / python -c pass", ratio, 12, detail=detail)
 
 
 def against_promptflow(pfdoctor: str, pf: str, results: Results) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        # pf writes .promptflow/ into the flow's folder: give it a copy
+        # pf writes .promptflow/ into the flow's folder: give it a copy; and it sends telemetry unless told not to
         flow = Path(folder) / "flow"
+        os.environ["PF_HOME_DIRECTORY"] = folder
+        (Path(folder) / "pf.yaml").write_text("telemetry: {enabled: false}\n")
         shutil.copytree(EXAMPLE / "flow", flow)
-        theirs, ours, ratio = side_by_side([pf, "flow", "validate", "--source", flow], [pfdoctor, "check", "--format", "json", flow], 5)
+        theirs, ours, ratio = side_by_side(
+            [pf, "flow", "validate", "--source", flow], [pfdoctor, "check", "--format", "json", flow], 5
+        )
     results.check("pf flow validate / check", ratio, 20, at_most=False, detail=f"{theirs:.2f} s beside {ours:.3f} s")
 
 

@@ -3,8 +3,8 @@
 promptflow reads flows with ruamel.yaml (YAML 1.2: `on` is a string, a duplicate key is an error); the Azure CLI and
 SDK read with PyYAML (YAML 1.1: `on` is true, the last of two equal keys wins). Both are composed by libyaml here, and
 the scalars resolved as the consumer would. Composing deeply nested input crashes the interpreter, so depth is bounded
-before composing, and the number of values that aliases expand to afterwards. libyaml allows tabs where both consumers, which
-are written in Python, do not: a text with a tab is scanned by PyYAML's own scanner as well.
+before composing, and the number of values that aliases expand to afterwards. libyaml allows tabs where both consumers,
+which are written in Python, do not: a text with a tab is scanned by PyYAML's own scanner as well.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _scan(text: str, dialect: Dialect) -> None:
     scanner.tabs_in_brackets = dialect is Dialect.FLOW
     try:
         while scanner.check_token():
-            scanner.get_token()
+            scanner.get_token()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it untyped
     finally:
         scanner.dispose()
 

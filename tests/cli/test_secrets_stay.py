@@ -46,14 +46,14 @@ nodes:
         "flow/n.py": f"""\
 from promptflow.core import tool
 API_KEY = "{CANARIES["openai"]}"
-ACCOUNT = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey={CANARIES["storage"]};EndpointSuffix=core.windows.net"
+ACCOUNT = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey={CANARIES["storage"]};EndpointSuffix=core.net"
 @tool
 def n(api_key: str, question: str, missing: str):
     return api_key
 """,
         "flow/l.jinja2": f"system:\npassword: {CANARIES['password']}\nuser:\n{{{{missing}}}}\n",
         "flow/.env": f"AZURE_OPENAI_API_KEY={CANARIES['azure-openai']}\nDB_PASSWORD={CANARIES['password']}\n",
-        "flow/requirements.txt": f"--extra-index-url https://user:{CANARIES['github']}@feed.example.com/simple/\nnope ==\n",
+        "flow/requirements.txt": f"--extra-index-url https://user:{CANARIES['github']}@feed.example.com/\nnope ==\n",
         "flow/samples.json": '{"question": "' + CANARIES["jwt"],
         "connection.yaml": f"""\
 $schema: https://azuremlschemas.azureedge.net/promptflow/latest/AzureOpenAIConnection.schema.json
@@ -89,7 +89,7 @@ environment_variables:
 @pytest.mark.parametrize(
     "arguments",
     [["check"], ["check", "-v"], ["check", "--format", "json"], ["facts", "-o", "-"]],
-    ids=lambda value: " ".join(value),
+    ids=" ".join,
 )
 def test_no_canary_leaves(planted: Path, arguments: list[str], capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     main([*arguments, str(planted)])

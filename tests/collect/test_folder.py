@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from pfdoctor.collect.folder import collect
 from pfdoctor.core.facts import Facts
 
+SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
 FLOW = """\
 inputs:
   question: {type: string}
@@ -106,7 +106,8 @@ def test_dialects_end_in_the_same_facts(repository: Path) -> None:
             "cli/d.yaml": DEPLOYMENT + "request_settings:\n  request_timeout_ms: 90000\n",
             "arm/d.json": '{"type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",'
             ' "name": "ws/chat/blue", "sku": {"capacity": 1}, "properties": {"endpointComputeType": "Managed",'
-            ' "model": "/subscriptions/s/x/models/chat-flow/versions/3", "environmentId": "/x/environments/chat-env/versions/2",'
+            ' "model": "/subscriptions/s/x/models/chat-flow/versions/3",'
+            ' "environmentId": "/x/environments/chat-env/versions/2",'
             ' "instanceType": "Standard_DS3_v2", "requestSettings": {"requestTimeout": "PT1M30S"}}}',
         },
     )
@@ -179,7 +180,7 @@ def test_a_source_outside_the_boundary_is_reported_and_not_read(tmp_path: Path) 
 
 def test_a_link_that_leads_back_up_is_not_followed(repository: Path) -> None:
     write(repository, {"f/flow.dag.yaml": FLOW, "f/n.py": TOOL})
-    os.symlink(repository, repository / "f" / "loop")
+    (repository / "f" / "loop").symlink_to(repository)
     collected = collect([repository])
     assert [facts.case["name"] for facts in collected.cases] == ["f"]
     assert [one["problem"] for one in collected.problems] == ["symlink-loop"]
@@ -205,8 +206,8 @@ def test_a_file_of_a_flow_means_its_flow(repository: Path) -> None:
         "name: CI\non: push\njobs:\n  a: {steps: []}\n",
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {}\n",
         "name: env\nchannels: [conda-forge]\ndependencies: [python=3.10]\n",
-        "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json\ncommand: python x.py\nenvironment: azureml:a:1\n",
-        "$schema: https://azuremlschemas.azureedge.net/latest/batchEndpoint.schema.json\nname: x\nauth_mode: aad_token\n",
+        f"$schema: {SCHEMAS}/commandJob.schema.json\ncommand: python x.py\nenvironment: azureml:a:1\n",
+        f"$schema: {SCHEMAS}/batchEndpoint.schema.json\nname: x\nauth_mode: aad_token\n",
     ],
 )
 def test_yaml_of_other_kinds_is_no_case(repository: Path, content: str) -> None:
@@ -220,3 +221,43 @@ def test_a_snapshot_round_trips(repository: Path) -> None:
     write(repository, {"flow.dag.yaml": FLOW, "n.py": TOOL})
     (facts,) = collect([repository]).cases
     assert Facts(json.loads(facts.to_json())) == facts
+
+
+VARIANTS = """\
+nodes:
+- {name: n, use_variants: true}
+node_variants:
+  n:
+    default_variant_id: DEFAULT
+    variants:
+      0:
+        node: {type: python, source: {type: code, path: n.py}}
+"""
+
+
+@pytest.mark.parametrize(("default", "exists"), [("0", True), ('"0"', False), ("1", False), ("false", False)])
+def test_the_default_variant_is_found_as_yaml_reads_it(repository: Path, default: str, exists: bool) -> None:
+    write(repository, {"flow.dag.yaml": VARIANTS.replace("DEFAULT", default), "n.py": TOOL})
+    flow = only(repository)["flow"]
+    assert flow["nodes_with_variants"][0]["default_exists"] is exists
+    assert [node["served"] for node in flow["nodes"]] == [False, exists]
+
+
+def test_a_node_is_looked_for_in_the_code_folder_as_well(repository: Path) -> None:
+    write(repository, {"flow.dag.yaml": FLOW + "code: src\n", "n.py": TOOL})
+    assert only(repository)["flow"]["nodes"][0]["source_in_code"] is False
+    write(repository, {"src/n.py": TOOL})
+    assert only(repository)["flow"]["nodes"][0]["source_in_code"] is True
+
+
+def test_a_neighbour_is_not_on_the_import_path(repository: Path) -> None:
+    tool = "import helper\n" + TOOL
+    flow = FLOW.replace("path: n.py", "path: tools/n.py")
+    write(repository, {"flow.dag.yaml": flow, "tools/n.py": tool, "tools/helper.py": ""})
+
+    def neighbours() -> list[str]:
+        return [one["module"] for one in only(repository)["flow"]["sources"][0]["imports"] if one["neighbour"]]
+
+    assert neighbours() == ["helper"]
+    write(repository, {"tools/n.py": "import sys\nsys.path.append('tools')\n" + tool})
+    assert neighbours() == []

@@ -72,6 +72,7 @@ def test_the_quick_reader_is_jinja2(text: str) -> None:
         assert quick.variables == full.variables
         assert sorted(quick.unsafe) == sorted(full.unsafe)
         assert quick.includes == full.includes
+        assert (quick.strict, sorted(quick.refused)) == (full.strict, sorted(full.refused))
 
 
 @given(st.one_of(st.text(), st.lists(_PIECES, max_size=12).map("".join)))
@@ -114,3 +115,60 @@ def test_includes_and_private_attributes() -> None:
 )
 def test_leading_text(text: str, leading: str | None) -> None:
     assert facts(text)["leading_text"] == leading
+
+
+@pytest.mark.parametrize(
+    ("text", "fails"),
+    [
+        ("{{ zz.a }}", True),
+        ("{{ zz['a'] }}", True),
+        ("{{ zz() }}", True),
+        ("{{ zz + 1 }}", True),
+        ("{{ 'a' + zz }}", True),
+        ("{{ my-zz }}", True),
+        ("{{ -zz }}", True),
+        ("{{ zz > 1 }}", True),
+        ("{{ zz.a|default('x') }}", True),
+        ("{% if zz.a %}{% endif %}", True),
+        ("{% for x in zz.y %}{% endfor %}", True),
+        ("{{ zz }}", False),
+        ("{{ zz ~ 1 }}", False),
+        ("{{ 'a %s' % zz }}", False),
+        ("{{ zz == 1 }}", False),
+        ("{{ q in zz }}", False),
+        ("{{ zz|length }}", False),
+        ("{% for x in zz %}{% endfor %}", False),
+        ("{% if q %}{{ zz.a }}{% endif %}", False),
+        ("{{ zz.a if q else 1 }}", False),
+        ("{{ q and zz.a }}", False),
+        ("{% for x in q %}{{ zz.a }}{% endfor %}", False),
+        ("{% macro m() %}{{ zz.a }}{% endmacro %}", False),
+        ("{% if q %}{% set zz = {} %}{% endif %}{{ zz.a }}", False),
+    ],
+)
+def test_variables_that_must_be_there(text: str, fails: bool) -> None:
+    """As promptflow 1.18.5 answered without them; in a branch it depends on the request."""
+    assert ("zz" in facts(text)["strict_variables"]) is fails
+
+
+def test_what_fails_every_rendering() -> None:
+    assert facts("{% if q is empty %}{% endif %}{% if q is none %}{% endif %}")["unknown_tests"] == ["empty"]
+    assert facts("{% if q == 'a' and q is empty %}{% endif %}")["unknown_tests"] == []
+    assert facts("{{ q.__class__.__mro__ }}")["refused_attributes"] == ["__class__"]
+    assert facts("{{ q['__class__']['x'] }}{{ q.__init__() }}")["refused_attributes"] == ["__class__", "__init__"]
+    # printed, it is a blank; and `_id` may be a key of the value
+    assert facts("{{ q.__class__ }}{{ q._id.x }}")["refused_attributes"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "roles"),
+    [
+        ("function:\n{{ q }}", ["function"]),
+        ("function:\nname:\nf\ncontent:\nx\n", []),
+        ("tool:\nx\nsystem:\ntool_call_id:\n1\ncontent:\nx", ["tool"]),
+        ("tool:\n## tool_call_id:\n{{id}}\n## content:\nx\n", []),
+        ("system:\nuser:\n", []),
+    ],
+)
+def test_roles_without_their_head(text: str, roles: list[str]) -> None:
+    assert facts(text)["incomplete_roles"] == roles

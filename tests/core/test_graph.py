@@ -105,3 +105,15 @@ def test_everything_else_is_a_literal(text: Any) -> None:
 def test_what_was_meant_is_suggested() -> None:
     references = graph([node("fetch_page"), node("a", "${fetch_pag.output}", "${q}")])["references"]
     assert [one["suggestion"] for one in references] == ["fetch_page", "inputs.q"]
+
+
+def test_references_of_the_variant_that_is_served() -> None:
+    """As promptflow 1.18.5 judges them: those of the default variant like a node's own."""
+    bodies = [node("n", "${zz.output}", variant=name, served=name == "b") for name in ("a", "b")]
+    found = graph([node("n", use_variants=True, served=False), *bodies])["references"]
+    assert [(one["user_kind"], one["target_exists"]) for one in found] == [("variant", False), ("node", False)]
+
+
+def test_a_name_that_is_a_number_is_not_found() -> None:
+    found = graph([node("1", name_is_text=False)], {"a": "${1.output}"})["references"]
+    assert [one["target_exists"] for one in found] == [False]

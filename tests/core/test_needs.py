@@ -169,8 +169,8 @@ def test_package_tool() -> None:
 
 
 def test_only_the_default_variant_is_served() -> None:
-    bodies = [node(**PYTHON, inputs={"x": 1}) | {"variant": name} for name in ("a", "b")]
-    facts = view(node(use_variants=True), *bodies, nodes_with_variants=[{"node": "n", "default_variant": "b"}])
+    bodies = [node(**PYTHON, inputs={"x": 1}, variant=name, served=name == "b") for name in ("a", "b")]
+    facts = view(node(use_variants=True, served=False), *bodies)
     assert [one["served"] for one in derive_arguments(facts)["arguments"]] == [False, True]
 
 
@@ -251,3 +251,29 @@ def test_variables() -> None:
 def test_an_unreadable_source_leaves_the_lists_incomplete() -> None:
     facts = view(node(**PYTHON), imports={"$unknown": {"code": "syntax-error", "detail": "n.py"}})
     assert derive_needs(facts)["modules"] == {"$incomplete": {"code": "syntax-error", "detail": "n.py"}, "items": []}
+
+
+def test_a_variable_that_every_rendering_needs() -> None:
+    one = template()
+    one[0] |= {"variables": ["a", "b"], "strict_variables": ["b"], "unknown_tests": ["empty"], "refused_attributes": []}
+    found = derive_arguments(view(node(type="prompt", source_path=one[0]["file"]), templates=one))["arguments"]
+    assert [(each["problem"], each["name"], each.get("strict")) for each in found] == [
+        ("unsupplied", "a", False),
+        ("unsupplied", "b", True),
+        ("unknown-test", "empty", None),
+    ]
+
+
+def test_positional_only() -> None:
+    one = parameter("x") | {"positional_only": True}
+    assert problems(view(node(**PYTHON, inputs={"x": 1}), parameters=[one])) == [("positional-only", "x", None)]
+    assert problems(view(node(**PYTHON, inputs={"x": 1}), parameters=[one], any_keyword=True)) == []
+
+
+def test_what_an_import_in_a_tool_needs() -> None:
+    guarded: Json = {"guarded": True, "every_call": True}
+    facts = view(
+        node(**PYTHON), imports=[{"module": "m", "top": "m", "names": [], "resolves": "third-party", **guarded}]
+    )
+    [need] = derive_needs(facts)["modules"]
+    assert need["guarded"] is False

@@ -14,6 +14,9 @@ from jsonschema import Draft202012Validator
 from pfdoctor import catalog
 
 
+README = "before\n<!-- output -->\nold\n<!-- /output -->\n<!-- rules -->\nold\n<!-- /rules -->\nafter\n"
+
+
 @pytest.fixture
 def gen_docs(root: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("gen_docs", root / "tools" / "gen_docs.py")
@@ -35,7 +38,7 @@ def checkout(tmp_path: Path, root: Path, gen_docs: ModuleType, monkeypatch: pyte
     entries = "- {number: 1, name: one, not_yet: needs logs}\n- {number: 2, name: two}\n"
     (tmp_path / "docs" / "atlas-entries.yaml").write_text(entries, "utf-8")
     (tmp_path / "docs" / "field-classes.yaml").write_text("- {name: count of instances zero, seen: 3}\n", "utf-8")
-    (tmp_path / "README.md").write_text("before\n<!-- rules -->\nold\n<!-- /rules -->\nafter\n", "utf-8")
+    (tmp_path / "README.md").write_text(README, "utf-8")
     monkeypatch.setattr(gen_docs, "ROOT", tmp_path)
     return tmp_path
 
@@ -58,7 +61,8 @@ def test_it_writes_what_it_then_finds_in_order(
     assert "| 2 | two | [count-zero](rules/count-zero.md) |" in coverage
     assert "| count of instances zero | 3 | [count-zero](rules/count-zero.md) |" in coverage
     readme = (checkout / "README.md").read_text("utf-8")
-    assert readme.startswith("before\n<!-- rules -->\n2 rules:")
+    assert readme.startswith("before\n<!-- output -->\n```text\n$ pfdoctor check")
+    assert "<!-- rules -->\n2 rules:" in readme
     assert readme.endswith("<!-- /rules -->\nafter\n")
     assert "MissingDriverProgram" in (checkout / "docs" / "rules" / "routes-missing.md").read_text("utf-8")
 

@@ -11,11 +11,11 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from pfdoctor.core.action import simulate
+from pfdoctor.core.action import Action, SetFact, render_value, simulate
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
 from pfdoctor.core.diagnose import judge
-from pfdoctor.core.facts import Facts, join, members
+from pfdoctor.core.facts import FactPath, Facts, join, members
 from pfdoctor.core.model import CaseResult, Json, Status, Unknown
 from pfdoctor.core.rule import Catalogue, Rule
 
@@ -104,8 +104,15 @@ def _remedy_fault(rule: Rule, stated: Facts, complete: Callable[[Facts], Facts])
         if spec is None:
             return "no remedy with actions applies"
         for action in spec.actions:
-            remedied = simulate(action, remedied, scope.view, scope.item)
+            remedied = simulate(_rendered(action, spec.texts, scope), remedied, scope.view, scope.item)
     return "the rule still fires after its remedy"
+
+
+def _rendered(action: Action, texts: dict[str, FactPath], scope: Scope) -> Action:
+    """The action with the placeholders of a value to set filled in."""
+    if not isinstance(action, SetFact):
+        return action
+    return action._replace(value=render_value(action.value, texts, scope))
 
 
 def _firing(rule: Rule, facts: Facts) -> Iterator[Scope]:

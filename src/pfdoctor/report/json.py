@@ -72,17 +72,17 @@ def dump(value: dict[str, Json]) -> str:
 
 def encode(value: Json) -> str:
     """One JSON value on one line; numbers that JSON cannot hold become texts, as do lone surrogates of file names."""
+    value = _plain(value)
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_unknown)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False, default=_unknown)
+        text = json.dumps(_finite(value), ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _unknown(value: object) -> Json:
-    if isinstance(value, Unknown):
-        return value.to_json()
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+def _plain(value: Json) -> Json:
+    """The value of a fact as JSON: the encoder would take an Unknown, which is a tuple, for a list."""
+    return value.to_json() if isinstance(value, Unknown) else value
 
 
 def _finite(value: Json) -> Json:
@@ -148,7 +148,7 @@ def _finding(sighting: Sighting) -> dict[str, Json]:
         "evidence": [
             {
                 "path": one.path,
-                "value": one.value,
+                "value": _plain(one.value),
                 "file": one.origin.file if one.origin else None,
                 "line": one.origin.line if one.origin else None,
             }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pfdoctor.collect.folder.environment import unknown_keys
 from pfdoctor.collect.folder.files import Tree
-from pfdoctor.collect.folder.section import Section, any_placeholder, placeholder, seconds, template
+from pfdoctor.collect.folder.section import Section, any_placeholder, placeholder, seconds, template, unfilled_mapping
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Key
@@ -411,6 +411,7 @@ def _unfilled(section: Section) -> tuple[list[Json], list[Json]]:
     by_engine: list[Json] = []
 
     def visit(value: Json, path: tuple[Key, ...]) -> None:
+        value = unfilled_mapping(value) or value
         if isinstance(value, dict):
             for key, element in value.items():
                 if key not in ("description", "tags"):
@@ -432,6 +433,8 @@ def _unfilled(section: Section) -> tuple[list[Json], list[Json]]:
                         "value": value,
                         "required": bool(path)
                         and path[0] in _REQUIRED
+                        # any text will do for a property or a description
+                        and "properties" not in path
                         and path[-1] not in ("description", "version_description"),
                     }
                 )

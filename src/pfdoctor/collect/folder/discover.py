@@ -238,6 +238,10 @@ _DEPLOYMENT_KEYS = frozenset(
     "liveness_probe readiness_probe scale_settings environment_variables egress_public_network_access "
     "data_collector".split()
 )
+# what a connection has besides auth_mode, and an endpoint has not
+_CONNECTION_KEYS = frozenset(
+    "api_base api_key api_type api_version endpoint target credentials configs secrets".split()
+)
 _MODEL_KEYS = frozenset(
     "$schema name version path type description properties tags flavors stage id model_format datastore".split()
 )
@@ -273,7 +277,8 @@ def classify(value: dict[str, Json]) -> tuple[str | None, str, bool]:
     ):
         kubernetes = str(value.get("type", "")).lower() == "kubernetes" or "resources" in keys
         return "deployment", "kubernetes" if kubernetes else "managed", False
-    if str(value.get("auth_mode", "")).lower() in ("key", "aml_token", "aad_token") and "inputs" not in keys:
+    authenticates = str(value.get("auth_mode", "")).lower() in ("key", "aml_token", "aad_token")
+    if authenticates and "inputs" not in keys and not keys & _CONNECTION_KEYS:
         return "endpoint", "kubernetes" if "compute" in keys else "managed", False
     if _is_environment(value, keys):
         return "environment", "", False

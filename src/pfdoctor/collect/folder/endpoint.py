@@ -27,7 +27,14 @@ def read_endpoint(section: Section, file: str, kind: str) -> dict[str, Json]:
         "$at": section.places("name", "identity")
         | body.places("auth_mode", "traffic", "mirror_traffic", "compute", "public_network_access", "properties")
         | ({_FLAG: properties.place(_FLAG)} if properties is not None and properties.key(_FLAG) else {})
-        | ({"identity_type": identity.place("type")} if identity is not None else {}),
+        | (
+            {
+                "identity_type": identity.place("type"),
+                "user_assigned_identities": identity.place("user_assigned_identities"),
+            }
+            if identity is not None
+            else {}
+        ),
         "name": name.rpartition("/")[2] if section.arm and name else name,
         "file": file,
         "kind": kind,

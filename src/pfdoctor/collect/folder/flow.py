@@ -92,9 +92,9 @@ def read_flow(tree: Tree, folder: Path, file: Path | None = None) -> Gathered:
 
 
 _CONTENT = (
-    "type language schema_url message_format is_chat is_evaluation inputs outputs nodes nodes_with_variants chat_input_count "
-    "chat_output_count chat_history_count environment environment_variables additional_includes flex prompty sources "
-    "templates other_tools ignored_files unknown_keys"
+    "type language schema_url message_format is_chat is_evaluation inputs outputs nodes nodes_with_variants "
+    "chat_input_count chat_output_count chat_history_count environment environment_variables additional_includes "
+    "flex prompty sources templates other_tools ignored_files unknown_keys"
 ).split()
 
 
@@ -570,7 +570,7 @@ def read_sources(tree: Tree, folder: Path, wanted: dict[str, str], gathered: Gat
         source = read_source(text.text, path)
         resolve_imports(source, modules)
         _mark_neighbours(tree, target.parent if gathered.flow["kind"] == "dag" else folder, folder, source)
-        source["$file"] = tree.name(target)
+        source |= {"$file": tree.name(target), "$at": {"": [1]}}
         source["loaded_as"] = wanted.get(path, "module")
         source["tool_count"] = len(source["tools"]) if isinstance(source["tools"], list) else source["tools"]
         found[path] = source
@@ -633,7 +633,7 @@ def _templates(tree: Tree, folder: Path, nodes: list[dict[str, Json]], gathered:
         if text.problem is not None:
             gathered.documents.append(text.problem.fact(tree.name(target), "template"))
         template = read_template(text.text, path)
-        template["$file"] = tree.name(target)
+        template |= {"$file": tree.name(target), "$at": {"": [1]}}
         template["used_as"] = []
         _note_use(template, node)
         found[path] = template

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pfdoctor.collect.folder.files import Tree
 from pfdoctor.collect.folder.flow import FLOW_FILES
-from pfdoctor.collect.folder.section import Section, any_placeholder
+from pfdoctor.collect.folder.section import Section, any_placeholder, unfilled_mapping
 from pfdoctor.core.model import Json, Unknown
 
 
@@ -58,7 +58,9 @@ def _properties(properties: Section | None) -> Json:
     flat: dict[str, Json] = {"$at": properties.places(*properties.value)}
 
     def visit(value: Json, name: str) -> None:
-        if isinstance(value, dict):
+        if (unfilled := unfilled_mapping(value)) is not None:
+            flat[name] = unfilled
+        elif isinstance(value, dict):
             for key, element in value.items():
                 visit(element, f"{name}.{key}" if name else key)
         elif name:

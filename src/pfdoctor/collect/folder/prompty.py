@@ -17,6 +17,8 @@ from pfdoctor.yaml_document import Dialect, YamlDocument, YamlError, read
 # (promptflow/core/_flow.py); a line of dashes in the template is therefore taken for its end, and was seen to crash
 _FRONT_MATTER = Pattern(r"-{3,}\n(.*)-{3,}\n", re.DOTALL)
 
+_MODEL_KEYS = ("api", "configuration", "parameters", "response")
+
 _EMPTY: dict[str, Json] = {
     "type": None,
     "language": None,
@@ -71,7 +73,7 @@ def read_prompty(tree: Tree, file: Path, gathered: Gathered) -> None:
     _front_matter(documents[0], flow)
     body = content[match.end() :]
     template = read_template("\n" * content.count("\n", 0, match.end()) + body, file.name)
-    template["$file"] = tree.name(file)
+    template |= {"$file": tree.name(file), "$at": {"": [1]}}
     template["used_as"] = ["prompty"]
     flow["templates"] = [template]
     return None
@@ -88,6 +90,7 @@ def _front_matter(document: YamlDocument, flow: dict[str, Json]) -> None:
         "api": model.text("api") if model is not None else None,
         "has_model": model is not None,
         "has_parameters": model is not None and "parameters" in model.value,
+        "unknown_model_keys": [key for key in model.value if key not in _MODEL_KEYS] if model is not None else [],
         "configuration": {"$at": configuration.places(*configuration.value), **configuration.value}
         if configuration is not None
         else None,

@@ -108,9 +108,11 @@ def _unreadable(parsed: Parsed, file: str) -> dict[str, Json]:
 class _Scope:
     """Where a statement stands: what may keep it from running, and what makes a missing variable harmless."""
 
-    __slots__ = ("function", "guarded", "key_guarded", "locals", "main")
+    __slots__ = ("every_call", "function", "guarded", "key_guarded", "locals", "main")
 
     def __init__(self) -> None:
+        self.every_call = False
+        """Whether it stands in the body of a tool, outside of branches."""
         self.function = False
         self.guarded = False
         """Whether it may never run when the module is loaded, or may fail there without harm."""
@@ -216,7 +218,9 @@ class _Reader:
             for part in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
                 if part is not None:
                     self._visit(part, scope)
-            inner = scope.inside(function=True, guarded=True, locals=scope.locals | _local_names(node))
+            every_call = not scope.guarded and self._is_tool(node)
+            names = scope.locals | _local_names(node)
+            inner = scope.inside(every_call=every_call, function=True, guarded=True, locals=names)
             for statement in node.body:
                 self._visit(statement, inner)
         elif isinstance(node, ast.If):
@@ -224,10 +228,10 @@ class _Reader:
         elif isinstance(node, ast.Try):
             self._try(node, scope)
         elif isinstance(node, (ast.With, ast.AsyncWith)) and self._suppresses(node):
-            inner = scope.inside(guarded=True, key_guarded=True)
+            inner = scope.inside(every_call=False, guarded=True, key_guarded=True)
             self._children(node, inner)
         elif isinstance(node, ast.Match):
-            self._children(node, scope.inside(guarded=True))
+            self._children(node, scope.inside(every_call=False, guarded=True))
         elif isinstance(node, ast.Global):
             for name in node.names:
                 self._containers.add(name)
@@ -242,22 +246,23 @@ class _Reader:
 
     def _if(self, node: ast.If, scope: _Scope) -> None:
         self._visit(node.test, scope)
-        inner = scope.inside(guarded=True, main=scope.main or _is_main(node.test))
+        inner = scope.inside(every_call=False, guarded=True, main=scope.main or _is_main(node.test))
         for statement in node.body:
             self._visit(statement, inner)
         for statement in node.orelse:
-            self._visit(statement, scope.inside(guarded=True))
+            self._visit(statement, scope.inside(every_call=False, guarded=True))
 
     def _try(self, node: ast.Try, scope: _Scope) -> None:
         caught = _caught(node.handlers)
         inner = scope.inside(
+            every_call=scope.every_call and not caught,
             guarded=scope.guarded or bool(caught & _IMPORT_ERRORS),
             key_guarded=scope.key_guarded or bool(caught & _KEY_ERRORS),
         )
         for statement in node.body:
             self._visit(statement, inner)
         for handler in node.handlers:
-            self._children(handler, scope.inside(guarded=True))
+            self._children(handler, scope.inside(every_call=False, guarded=True))
         for statement in node.orelse:
             self._visit(statement, inner)
         for statement in node.finalbody:
@@ -292,6 +297,7 @@ class _Reader:
                     "top": None if module.startswith(".") else _top(module),
                     "names": names,
                     "guarded": scope.guarded,
+                    "every_call": scope.every_call,
                     "file": self._file,
                     "resolves": None,
                     "$at": {"": self._place(place)},

@@ -101,8 +101,8 @@ class RequirementsCollector:
         self._take(read_pyproject(text.text, name))
 
     def _take(self, parsed: RequirementsFile) -> None:
-        self.entries += parsed.entries
-        self.options += parsed.options
+        self.entries += [{**entry, "$file": entry["file"]} for entry in parsed.entries]
+        self.options += [{**option, "$file": option["file"]} for option in parsed.options]
         if parsed.unread is not None:
             self._unread = self._unread or Problem(parsed.unread.code, parsed.unread.detail)
 

@@ -124,6 +124,17 @@ def placeholder(value: Json) -> bool:
     return _INSERT.match(value) is not None or _INSERT_INSIDE.search(value) is not None
 
 
+_INSTRUCTION = Pattern(r"(?:insert|your|fill|replace)\b", re.IGNORECASE)
+
+
+def unfilled_mapping(value: Json) -> str | None:
+    """The text `{insert …}` of a value written without quotes, which YAML reads as a mapping of one key to nothing."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return None
+    key, inner = next(iter(value.items()))
+    return f"{{{key}}}" if inner is None and isinstance(key, str) and _INSTRUCTION.match(key) else None
+
+
 def template(value: Json) -> bool:
     """Whether a text is in a template language, to be rendered by a pipeline: `{{ }}`, `${{ }}`, `$(VAR)`, `${VAR}`."""
     return isinstance(value, str) and _TEMPLATE.search(value) is not None

@@ -25,10 +25,10 @@ _MAX_CHARACTERS = 1_000_000
 def read_template(text: str, file: str) -> dict[str, Json]:
     """The facts `template` of a decoded text. Never raises. `file` is the path as the facts shall carry it.
 
-    `variables` are those that promptflow takes for inputs. With a syntax error, all but `roles`, `incomplete_roles` and
-    `leading_text` is unknown. `unsafe_attributes` are the attribute names beginning with an underscore, which the sandbox
-    refuses. `strict_variables`, `unknown_tests` and `refused_attributes` list what decides every rendering: nothing that
-    stands in a branch, a loop or a macro.
+    `variables` are those that promptflow takes for inputs. With a syntax error, all but `roles`, `incomplete_roles`
+    and `leading_text` is unknown. `unsafe_attributes` are the attribute names beginning with an underscore, which the
+    sandbox refuses. `strict_variables`, `unknown_tests` and `refused_attributes` list what decides every rendering:
+    nothing that stands in a branch, a loop or a macro.
     """
     facts: dict[str, Json] = {"file": file, "syntax_error": None}
     if len(text) > _MAX_CHARACTERS:
@@ -71,6 +71,14 @@ class _Content:
         for name in attributes:
             if name.startswith("_") and name not in self.unsafe:
                 self.unsafe.append(name)
+
+    def walk(self, name: str, attributes: list[str], *, certain: bool) -> None:
+        """Takes in `name.first.second`; `certain` says whether every rendering comes to it."""
+        self.refuse(attributes)
+        if attributes and certain:
+            self.strict.add(name)
+            for attribute in attributes[:-1]:
+                self.use(attribute)
 
     def use(self, attribute: str) -> None:
         """Takes in an attribute of which more is asked than to be printed, which is where the sandbox stops."""
@@ -136,12 +144,7 @@ def _plain_tag(text: str, start: int, content: _Content, blocks: list[tuple[str,
         return None
     if not any(local == name for _, local in blocks):
         content.variables.add(name)
-    attributes = path.split(".")[1:]
-    content.refuse(attributes)
-    if attributes and not blocks:
-        content.strict.add(name)
-        for attribute in attributes[:-1]:
-            content.use(attribute)
+    content.walk(name, path.split(".")[1:], certain=not blocks)
     if loop:
         blocks.append(("for", loop[1]))
     elif test and not test[1]:
@@ -205,7 +208,7 @@ def _parsed_content(text: str) -> _Content:
 def _note_certain(tree: nodes.Template, content: _Content) -> None:
     """Takes in what decides every rendering: variables that must be there, tests and attributes that fail."""
     from jinja2 import nodes
-    from jinja2.defaults import DEFAULT_TESTS
+    from jinja2.tests import TESTS
 
     arithmetic = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Pow)
     operands: list[nodes.Node] = []
@@ -225,7 +228,7 @@ def _note_certain(tree: nodes.Template, content: _Content) -> None:
             operands.append(node.node)
         elif isinstance(node, nodes.Compare) and node.ops[0].op in ("lt", "lteq", "gt", "gteq"):
             operands += (node.expr, node.ops[0].expr)
-        elif isinstance(node, nodes.Test) and node.name not in {*DEFAULT_TESTS, *content.unknown_tests}:
+        elif isinstance(node, nodes.Test) and node.name not in {*TESTS, *content.unknown_tests}:
             content.unknown_tests.append(node.name)
     names = {one.name for one in operands if isinstance(one, nodes.Name)}
     bound = {one.name for one in tree.find_all(nodes.Name) if one.ctx != "load"}
@@ -288,7 +291,7 @@ def _incomplete_roles(text: str) -> list[str]:
     visible = _visible(text)
     marks = list(_ROLE.finditer(visible))
     ends = [mark.start() for mark in marks[1:]]
-    found = {}
+    found: dict[str, None] = {}
     for mark, end in zip(marks, [*ends, len(visible)], strict=False):
         role = mark[1].lower()
         if role in _COMPLETE and not _COMPLETE[role].search(visible[mark.end() : end]):

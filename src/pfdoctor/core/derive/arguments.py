@@ -90,7 +90,11 @@ class _Matcher:
         kind = node.get("type")
         if kind == "prompt":
             variables = self._variables(node)
-            return None if variables is None else _template({}, variables, node, frozenset({"template"}), self._strict(node))
+            return (
+                None
+                if variables is None
+                else _template({}, variables, node, frozenset({"template"}), self._strict(node))
+            )
         if kind == "llm":
             return self._llm(node)
         if node.get("source_type") in ("package", "package_with_prompt"):
@@ -129,8 +133,10 @@ class _Matcher:
         if not tool.takes_prompt:
             return _Taken(tool.slots, None, any_keyword=False, source=name)
         variables = self._variables(node)
-        return None if variables is None else _template(
-            tool.slots, variables, node, frozenset(tool.slots), self._strict(node)
+        return (
+            None
+            if variables is None
+            else _template(tool.slots, variables, node, frozenset(tool.slots), self._strict(node))
         )
 
     def _llm(self, node: dict[str, Json]) -> _Taken | None:

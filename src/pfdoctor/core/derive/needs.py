@@ -197,7 +197,7 @@ def _modules(view: dict[str, Json]) -> Iterator[Json]:
             found = {
                 "module": module,
                 "file": one["file"],
-                "guarded": one.get("guarded") is not False,
+                "guarded": one.get("guarded") is not False and one.get("every_call") is not True,
                 "neighbour": one.get("neighbour") is True,
                 "$from": path,
             }

@@ -61,6 +61,8 @@ def redact_value(value: Json, key: str | None = None) -> Json:
         return [redact_value(element, key) for element in value]
     if isinstance(value, dict):
         below = next((value[word] for word in ("name", "variable", "key") if isinstance(value.get(word), str)), None)
+        if below is not None and below.startswith("[redacted"):
+            below = None  # `{key: …, value: …}` whose key was a secret itself
         # promptflow's custom connections: every value below `secrets` is one, whatever its name
         secret = "secret" if key is not None and key.lower() == "secrets" else None
         return {
