@@ -13,7 +13,6 @@ from jsonschema import Draft202012Validator
 
 from pfdoctor import catalog
 
-
 README = "before\n<!-- output -->\nold\n<!-- /output -->\n<!-- rules -->\nold\n<!-- /rules -->\nafter\n"
 
 
