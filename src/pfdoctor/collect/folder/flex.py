@@ -46,6 +46,7 @@ def read_flex(tree: Tree, folder: Path, section: Section, gathered: Gathered) ->
         "annotations_deferred": False,
         "suggestion": None,
         "init_defaults": [str(name) for name, one in section.children("init") if one.get("default") is not None],
+        "sample_init": _sample_init(section),
     }
     facts["unknown_inputs"] = []
     if path is not None:
@@ -56,6 +57,13 @@ def read_flex(tree: Tree, folder: Path, section: Section, gathered: Gathered) ->
         close = difflib.get_close_matches(module, sorted(local_modules(tree, base)), n=1)
         facts["suggestion"] = close[0] if close else None
     flow["flex"] = facts
+
+
+def _sample_init(section: Section) -> list[str]:
+    """The arguments in `sample.init`, which the app takes when the deployment gives none."""
+    sample = section.child("sample")
+    init = sample.child("init") if sample is not None else None
+    return [str(name) for name in init.value] if init is not None else []
 
 
 def _module_file(tree: Tree, folder: Path, module: str) -> str | None:

@@ -44,7 +44,7 @@ def derive_settings(view: dict[str, Json]) -> Json:
             "PROMPTFLOW_RESPONSE_INCLUDED_FIELDS", lambda text: _response_fields(text, view)
         ),
         "init_config": reader.derive("PF_FLOW_INIT_CONFIG", _init_config),
-        "missing_init_arguments": _missing_init(view, reader),
+        **_init_arguments(view, reader),
         # the app reads the override only where no connection provider is set
         "config_override": None
         if provider is not None
@@ -131,20 +131,35 @@ def _init_config(text: str) -> dict[str, Json]:
     return {"value": text, "is_json_object": False, "names": []}
 
 
-def _missing_init(view: dict[str, Json], reader: _Variables) -> Json:
+def _init_arguments(view: dict[str, Json], reader: _Variables) -> dict[str, Json]:
+    """What the class of a flex flow still needs at its start, and what it is given and does not take.
+
+    `sample.init` of the flow file counts only when the deployment gives nothing, `init` always.
+    Source: promptflow-core 1.18.5, executor/_script_executor.py, run.
+    """
     flow = view.get("flow")
     flex = flow.get("flex") if isinstance(flow, dict) else None
     target = flex.get("target") if isinstance(flex, dict) else None
-    if not isinstance(target, dict) or "$unknown" in target or target.get("kind") != "class":
-        return target if isinstance(target, dict) and "$unknown" in target else None
+    names = ("missing_init_arguments", "unknown_init_arguments")
+    if not isinstance(flex, dict) or not isinstance(target, dict):
+        return dict.fromkeys(names)
+    if "$unknown" in target or target.get("kind") != "class":
+        return dict.fromkeys(names, target if "$unknown" in target else None)
     config = reader.derive("PF_FLOW_INIT_CONFIG", _init_config)
     if isinstance(config, dict) and "$unknown" in config:
-        return config
-    given = set(config["names"]) if isinstance(config, dict) else set()
-    given |= set((flex or {}).get("init_defaults") or ())
-    if not isinstance(target["parameters"], list):
-        return target["parameters"]
-    return [one["name"] for one in target["parameters"] if one["required"] and one["name"] not in given]
+        return dict.fromkeys(names, config)
+    parameters = target["parameters"]
+    if not isinstance(parameters, list):
+        return dict.fromkeys(names, parameters)
+    given = (config["names"] if isinstance(config, dict) else []) or flex.get("sample_init") or []
+    known = {*given, *(flex.get("init_defaults") or ())}
+    taken = {one["name"] for one in parameters}
+    return {
+        "missing_init_arguments": [one["name"] for one in parameters if one["required"] and one["name"] not in known],
+        "unknown_init_arguments": []
+        if target.get("accepts_any_keyword") is not False
+        else [name for name in given if name not in taken],
+    }
 
 
 def _config_override(text: str) -> dict[str, Json]:
