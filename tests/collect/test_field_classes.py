@@ -133,6 +133,14 @@ AGGREGATION = """\
   inputs: {question: "${ask.output}"}
 """
 COUNTED_TWICE = "- {name: ask, type: python, source: {type: code, path: ask.py}, inputs: {question: x}}\n"
+CLASS = """\
+class Chat:
+    def __init__(self, model: str):
+        self.model = model
+
+    def __call__(self, question: str) -> str:
+        return question
+"""
 LEGACY = "promptflow_vectordb.tool.vector_db_lookup.VectorDBLookup.search"
 
 DEFECTS = [
@@ -300,6 +308,16 @@ DEFECTS = [
     Defect(
         "flex: entry malformed, file or function missing, init raises", "flex-attribute-missing", flex("main:start")
     ),
+    Defect(
+        "flex: entry malformed, file or function missing, init raises",
+        "flex-init-arguments-missing",
+        flex("main:Chat", CLASS),
+    ),
+    Defect(
+        "flex: entry malformed, file or function missing, init raises",
+        "flex-init-argument-unknown",
+        flex("main:Chat\nsample: {init: {model: gpt-4o, top: 3}}", CLASS),
+    ),
     Defect("two flow files in one folder", "flow-file-duplicated", {"flow/flow.dag.yml": HEALTHY[FLOW]}),
     Defect(
         "deployment: placeholder left (`<…>`, `{insert …}`)",
@@ -460,6 +478,12 @@ def test_every_class_is_made(root: Path) -> None:
     (document,) = read((root / "docs/field-classes.yaml").read_text(), Dialect.FLOW)
 
     assert {one["name"] for one in document.value} == {defect.named for defect in DEFECTS}
+
+
+def test_a_class_takes_its_arguments_from_the_sample_when_the_deployment_gives_none(tmp_path: Path) -> None:
+    found = findings(repository(tmp_path, flex("main:Chat\nsample: {init: {model: gpt-4o}}", CLASS)))
+
+    assert [rule for rule, (severity, _) in found.items() if severity is Severity.ERROR] == []
 
 
 SCHEMAS = "$schema: https://azuremlschemas.azureedge.net/latest/"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from pfdoctor.core.model import Severity
+from pfdoctor.core.pattern import Pattern
 
 Style: TypeAlias = Literal["", "error", "warning", "info", "good", "strong", "dim", "place", "fix"]
 
@@ -33,8 +33,8 @@ _RICH: dict[Style, str] = {
 }
 
 # control characters and the marks that reorder what is displayed: a file name must not drive the reader's terminal
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_WORD = re.compile("[^ ]+| +")
+_UNSAFE = Pattern("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_WORD = Pattern("[^ ]+| +")
 _UNBROKEN = "\u00a0"
 
 

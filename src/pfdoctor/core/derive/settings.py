@@ -157,7 +157,7 @@ def _init_arguments(view: dict[str, Json], reader: _Variables) -> dict[str, Json
     return {
         "missing_init_arguments": [one["name"] for one in parameters if one["required"] and one["name"] not in known],
         "unknown_init_arguments": []
-        if target.get("accepts_any_keyword") is not False
+        if target.get("accepts_any_keyword") is not False or target.get("has_init") is False
         else [name for name in given if name not in taken],
     }
 
