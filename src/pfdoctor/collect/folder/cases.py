@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pfdoctor.collect.folder.discover import Definition, Inventory
 from pfdoctor.collect.folder.files import Problem, Tree
-from pfdoctor.collect.folder.flow import FLOW_FILES, Gathered, read_flow
+from pfdoctor.collect.folder.flow import read_flow
+from pfdoctor.collect.folder.gathered import FLOW_FILES, Gathered
 from pfdoctor.collect.folder.requirements_facts import RequirementsCollector
 from pfdoctor.collect.folder.section import Section
 from pfdoctor.collect.folder.settle import excerpts, settle

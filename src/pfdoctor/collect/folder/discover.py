@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pfdoctor.collect.folder.files import Problem, Tree
-from pfdoctor.collect.folder.flow import FLOW_FILES
+from pfdoctor.collect.folder.gathered import FLOW_FILES
 from pfdoctor.collect.folder.section import Section
 from pfdoctor.core.model import Json
 from pfdoctor.core.pattern import Pattern

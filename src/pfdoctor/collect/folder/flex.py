@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pfdoctor.collect.folder.files import Problem, Tree
-from pfdoctor.collect.folder.flow import Gathered, local_modules, read_sources
+from pfdoctor.collect.folder.gathered import Gathered
 from pfdoctor.collect.folder.python_versions import parse
 from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.folder.sources import local_modules, read_sources
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 

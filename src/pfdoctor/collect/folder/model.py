@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pfdoctor.collect.folder.files import Tree
-from pfdoctor.collect.folder.flow import FLOW_FILES
+from pfdoctor.collect.folder.gathered import FLOW_FILES
 from pfdoctor.collect.folder.section import Section, any_placeholder, unfilled_mapping
 from pfdoctor.core.model import Json, Unknown
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from pfdoctor.collect.folder.files import Problem, Tree
-from pfdoctor.collect.folder.flow import Gathered
+from pfdoctor.collect.folder.gathered import Gathered
 from pfdoctor.collect.folder.section import Section
 from pfdoctor.collect.folder.template import read_template
 from pfdoctor.core.model import Json
