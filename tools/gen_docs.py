@@ -20,7 +20,8 @@ import typer
 import yaml
 
 from pfdoctor import catalog
-from pfdoctor.cli.main import COMMANDS, app
+from pfdoctor.cli import COMMANDS
+from pfdoctor.cli.main import app
 from pfdoctor.cli.run import Run
 from pfdoctor.collect.folder import scan
 from pfdoctor.core.rule import Catalogue, Rule

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pfdoctor
-from pfdoctor.cli.main import COMMANDS
+from pfdoctor.cli import COMMANDS
 
 _LIBRARIES = ("typer", "PyYAML", "packaging", "jinja2", "rich", "jsonschema")
 

@@ -16,11 +16,9 @@ import typer
 from typer.core import TyperGroup
 
 import pfdoctor
+from pfdoctor.cli import COMMANDS
 from pfdoctor.cli.output import say
 from pfdoctor.core.model import PfdoctorError
-
-COMMANDS = ("check", "facts", "explain", "rules")
-"""The commands in the order of the help; `pfdoctor.cli.<name>` holds the `app` of each."""
 
 INTERRUPTED = 130
 INTERNAL_ERROR = 3

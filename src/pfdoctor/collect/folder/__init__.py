@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pfdoctor.collect.folder.cases import CasePlan, CaseReader, Joiner, plan_cases
+from pfdoctor.collect.folder.cases import CaseReader
 from pfdoctor.collect.folder.discover import Inventory, discover
 from pfdoctor.collect.folder.files import Tree, find_boundary
+from pfdoctor.collect.folder.join import CasePlan, Joiner, plan_cases
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json
 
