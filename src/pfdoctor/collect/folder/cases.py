@@ -14,7 +14,7 @@ from pfdoctor.collect.folder.discover import Definition, Inventory
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.flow import read_flow
 from pfdoctor.collect.folder.gathered import Gathered
-from pfdoctor.collect.folder.join import CasePlan, Joiner, model_facts, referred
+from pfdoctor.collect.folder.join import CasePlan, Joiner, definition_at, model_facts
 from pfdoctor.collect.folder.requirements_facts import RequirementsCollector
 from pfdoctor.collect.folder.settle import excerpts, settle
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
@@ -149,7 +149,11 @@ class CaseReader:
             facts = read_environment(tree, folder, inline, name, inline=True, outer=section)
         elif joined is not None:
             facts = _lone_environment(tree, joined)
-        elif text is not None and text.startswith("file:") and (referred := referred(tree, folder, text)) is not None:
+        elif (
+            text is not None
+            and text.startswith("file:")
+            and (referred := definition_at(tree, folder, text)) is not None
+        ):
             facts = read_environment(tree, referred[0].parent, referred[1], tree.name(referred[0]), inline=True)
             deployment["environment"]["kind"] = "inline"
         else:

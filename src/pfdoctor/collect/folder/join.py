@@ -215,7 +215,7 @@ def model_facts(
     if text is None:
         return None, None
     if text.startswith("file:") and text.endswith((".yml", ".yaml")):
-        referred = referred(tree, deployment.path.parent, text)
+        referred = definition_at(tree, deployment.path.parent, text)
         if referred is not None:
             return read_model(tree, referred[0].parent, referred[1], tree.name(referred[0]), inline=False)
     if not text.startswith("azureml:") and "/subscriptions/" not in text:
@@ -223,7 +223,7 @@ def model_facts(
     return None, None
 
 
-def referred(tree: Tree, folder: Path, text: str) -> tuple[Path, Section] | None:
+def definition_at(tree: Tree, folder: Path, text: str) -> tuple[Path, Section] | None:
     """The YAML file behind `file:path`, as azure-ai-ml resolves it."""
     path = Path(os.path.normpath(folder / text.removeprefix("file:")))
     content = tree.read(path)
