@@ -58,11 +58,13 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert "chekc" in ended.stderr
 
 
-def test_nothing_heavy_is_imported(snapshot: Path) -> None:
+@pytest.mark.parametrize("replayed", [True, False])
+def test_nothing_heavy_is_imported(snapshot: Path, root: Path, replayed: bool) -> None:
+    what = ["--facts", str(snapshot)] if replayed else [str(root / "examples" / "healthy")]
     script = (
         "import sys\n"
         "from pfdoctor.cli.main import main\n"
-        f"code = main(['check', '--facts', {str(snapshot)!r}, '--format', 'json'])\n"
+        f"code = main(['check', *{what!r}, '--format', 'json'])\n"
         f"print([name for name in {HEAVY} if name in sys.modules], code, file=sys.stderr)\n"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -47,9 +47,11 @@ def _forked(
     global _work  # noqa: PLW0603  # a fork inherits globals, and nothing else can be handed over without copying
     _work = (scans, examine_case)
     context = multiprocessing.get_context("fork")
-    with context.Pool(cores, initializer=_quiet) as pool:
-        yield from pool.imap(_examine_one, places, chunksize=_CHUNK)
-    _work = None
+    try:
+        with context.Pool(cores, initializer=_quiet) as pool:
+            yield from pool.imap(_examine_one, places, chunksize=_CHUNK)
+    finally:
+        _work = None
 
 
 def _quiet() -> None:
