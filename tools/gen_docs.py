@@ -24,6 +24,7 @@ from pfdoctor.cli import COMMANDS
 from pfdoctor.cli.main import app
 from pfdoctor.cli.run import Run
 from pfdoctor.collect.folder import scan
+from pfdoctor.core.model import Severity
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.explain import page
 from pfdoctor.report.style import plain
@@ -126,10 +127,12 @@ def _rule_tables(rules: list[Rule]) -> str:
 
 def _readme_block(rules: list[Rule]) -> str:
     rows = [
-        f"| {category} | {', '.join(f'[{one.id}](docs/rules/{one.id}.md)' for one in members)} |"
+        f"| [{category}](docs/rules/README.md#{category}) | {len(members)} | "
+        f"{sum(one.severity is Severity.ERROR for one in members)} | {cell(members[0].title)} |"
         for category, members in _by_category(rules).items()
     ]
-    return "\n".join([f"{len(rules)} rules:\n", "| about | rules |", "|---|---|", *rows]) + "\n"
+    head = f"{len(rules)} rules, [listed with their titles](docs/rules/README.md):\n"
+    return "\n".join([head, "| about | rules | errors | for example |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def _example_output(root: Path, catalogue: Catalogue) -> str:
@@ -169,7 +172,8 @@ def _coverage(docs: Path, rules: list[Rule]) -> tuple[str, list[str]]:
     classes, seen_in_field = _field_rows(docs, rules, faults)
     parts = [
         "# Coverage",
-        f"{covered} of the {len(entries)} entries of the failure atlas have a rule; of the others it is said why not.",
+        f"{covered} of the {len(entries)} entries of the failure atlas, our list of known ways to fail (atlas-entries.yaml), have a rule; of the others it is "
+        "said what it would take.",
         "\n".join(["| # | entry | rules, or why not yet |", "|---|---|---|", *rows]),
         "## What real repositories get wrong",
         f"{FIELD_DATA} {seen_in_field}",

@@ -45,7 +45,8 @@ def with_own(catalogue: Catalogue, directories: Iterable[Path]) -> Catalogue:
     """The catalogue and the user's own rules."""
     for directory in directories:
         own = load_directory(directory, catalogue)
-        catalogue = catalogue.with_rules({**catalogue.rules, **own.rules}, own.symptoms)
+        rules = {rule_id: rule._replace(shipped=False) for rule_id, rule in own.rules.items()}
+        catalogue = catalogue.with_rules({**catalogue.rules, **rules}, own.symptoms)
     return catalogue
 
 

@@ -41,7 +41,7 @@ def check(
         option(
             "--select",
             metavar="RULES",
-            help="Run these rules only: ids or category globs (identity/*), between commas or repeated.",
+            help="Run these rules only: ids or category globs (deployment/*), between commas or repeated.",
             autocompletion=complete_selector,
         ),
     ] = None,
@@ -190,6 +190,6 @@ def finish(report: Report, gate: Gate, *, silent: bool) -> int:
 
     for problem in () if silent else report.problems:
         say(visible(f"{problem['path']}: {problem['detail']}"))
-    if not report.cases:
+    if not report.cases and not report.problems:
         say("error: nothing to examine: no flow, deployment, endpoint, environment or model definition was found")
     return summarise(report, gate).exit_code

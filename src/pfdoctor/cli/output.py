@@ -85,7 +85,8 @@ def width() -> int:
         columns = int(given)
     elif sys.stdout.isatty():
         try:
-            columns = os.get_terminal_size(sys.stdout.fileno()).columns
+            # a terminal that does not know its size says 0
+            columns = os.get_terminal_size(sys.stdout.fileno()).columns or DEFAULT_WIDTH
         except (OSError, ValueError):
             columns = DEFAULT_WIDTH
     else:

@@ -14,7 +14,7 @@ _GLOB = frozenset("*?[")
 
 
 class Selection(NamedTuple):
-    """Patterns are ids (`port-mismatch`), ids with their category, or globs over either (`identity/*`)."""
+    """Patterns are ids (`node-cycle`), ids with their category, or globs over either (`deployment/*`)."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()

@@ -150,16 +150,17 @@ def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
     """The exact edit or command that the action comes to for these facts, in one line."""
     match action:
         case SetFact(fact, value):
-            key = fact.steps[-1].key
-            return f"{_place(fact, scope)}set {key}: {_as_yaml(render_value(value, texts, scope))}"
+            verb = "add" if scope.look_up(fact).value is None else "set"
+            return f"{_place(fact, scope)}{verb} {_key(fact, scope)}: {_as_yaml(render_value(value, texts, scope))}"
         case RemoveFact(fact):
-            return f"{_place(fact, scope)}remove {fact.steps[-1].key}"
+            return f"{_place(fact, scope)}remove {_key(fact, scope)}"
         case RenameKey(fact, to):
             return f"{_place(fact, scope)}rename to {render(to, texts, scope)}"
         case ChangeRequirement(name, None):
-            return f"requirements: remove {render(name, texts, scope)}"
-        case ChangeRequirement(_, line):
-            return f"requirements: {render(str(line), texts, scope)}"
+            return f"in the requirements: remove the line of {render(name, texts, scope)}"
+        case ChangeRequirement(name, line):
+            wanted = render(str(line), texts, scope)
+            return f"in the requirements: write the line of {render(name, texts, scope)} as {wanted}"
         case CreateFile(path, content):
             return f"create {render(path, texts, scope)} holding: {render(content, texts, scope).strip()}"
         case MoveFile(source, to):
@@ -171,6 +172,30 @@ def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
 def render_value(value: Json, texts: dict[str, FactPath], scope: Scope) -> Json:
     """A value to set, with the placeholders of a text filled in."""
     return render(value, texts, scope) if isinstance(value, str) else value
+
+
+# facts that stand under another key in the file than in the schema
+_FILE_KEYS = {
+    "endpoint.enforce_access_to_default_secret_stores": "properties.enforce_access_to_default_secret_stores",
+    "endpoint.identity_type": "identity.type",
+    "endpoint.schema_url": "$schema",
+    "deployment.schema_url": "$schema",
+    "deployment.scale_type": "scale_settings.type",
+}
+
+
+def _key(fact: FactPath, scope: Scope) -> str:
+    """The dotted key as the file has it, from its top: what a person adds or changes."""
+    if fact.text in _FILE_KEYS:
+        return _FILE_KEYS[fact.text]
+    keys = [step.key for step in fact.steps]
+    if fact.root == "it":
+        return {"source_tool": "source.tool", "source_type": "source.type"}.get(".".join(keys), ".".join(keys))
+    section, *rest = keys
+    view = scope.facts.document.get(scope.view) or {}
+    body = view.get(section)
+    inline = isinstance(body, dict) and body.get("inline") is True
+    return ".".join([section, *rest] if inline else rest)
 
 
 def _place(fact: FactPath, scope: Scope) -> str:

@@ -42,7 +42,7 @@ class Encoder:
             list(rule.symptoms),
             list(rule.specialises),
             list(rule.leads_to),
-            json.dumps(wording, separators=(",", ":"), ensure_ascii=False, sort_keys=True),
+            json.dumps(wording, separators=(",", ":"), ensure_ascii=False),
         ]
 
     def _optional(self, condition: Condition | None) -> Json:

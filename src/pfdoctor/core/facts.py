@@ -101,7 +101,7 @@ class FactsSchema:
                 extra = node["additionalProperties"]
                 node = extra if isinstance(extra, dict) else {}
             else:
-                raise FactsError(f"there is no fact {text!r}: {_hint(key, properties)}")
+                raise FactsError(f"there is no fact {text!r}: {_hint(key, properties, text)}")
         return tuple(steps), self._deref(node)
 
     def _deref(self, node: dict[str, Json]) -> dict[str, Json]:
@@ -128,10 +128,10 @@ def _split(text: str) -> list[str]:
     return keys
 
 
-def _hint(key: str, names: dict[str, Json]) -> str:
+def _hint(key: str, names: dict[str, Json], text: str) -> str:
     close = difflib.get_close_matches(key, names, n=1)
     if close:
-        return f"did you mean {close[0]!r} instead of {key!r}?"
+        return f"did you mean {text.replace(key, close[0], 1)!r}?"
     return f"{key!r} is none of {', '.join(sorted(names)) or '(no names here)'}"
 
 

@@ -91,10 +91,14 @@ class Rule(NamedTuple):
     specialises: tuple[str, ...]
     leads_to: tuple[str, ...]
     deferred: Deferred[Wording]
+    shipped: bool = True
 
     @property
     def help_uri(self) -> str:
-        return f"{DOCS}{self.id}.md"
+        """The rule's page; of a user's own rule its first reference."""
+        if self.shipped:
+            return f"{DOCS}{self.id}.md"
+        return next((reference.url for reference in self.wording.references), "")
 
     @property
     def wording(self) -> Wording:
