@@ -32,6 +32,7 @@ from pfdoctor.report.summary import Gate
 from pfdoctor.report.text import Layout, render
 
 ROOT = Path(__file__).resolve().parent.parent
+ATLAS = "the failure atlas, our [list of known ways to fail](atlas-entries.yaml),"
 SCREEN = 52
 SEVERITIES = ("error[", "warning[", "info[")
 GENERATED = "<!-- Made by tools/gen_docs.py. Edit the rules or the tool, not this file. -->\n\n"
@@ -172,8 +173,7 @@ def _coverage(docs: Path, rules: list[Rule]) -> tuple[str, list[str]]:
     classes, seen_in_field = _field_rows(docs, rules, faults)
     parts = [
         "# Coverage",
-        f"{covered} of the {len(entries)} entries of the failure atlas, our list of known ways to fail (atlas-entries.yaml), have a rule; of the others it is "
-        "said what it would take.",
+        f"{covered} of the {len(entries)} entries of {ATLAS} have a rule; of the others it is said what it would take.",
         "\n".join(["| # | entry | rules, or why not yet |", "|---|---|---|", *rows]),
         "## What real repositories get wrong",
         f"{FIELD_DATA} {seen_in_field}",

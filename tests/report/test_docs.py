@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pfdoctor import catalog
+from pfdoctor.core.example import run_examples
 
 README = "before\n<!-- output -->\nold\n<!-- /output -->\n<!-- rules -->\nold\n<!-- /rules -->\nafter\n"
 
@@ -61,7 +63,7 @@ def test_it_writes_what_it_then_finds_in_order(
     assert "| count of instances zero | 3 | [count-zero](rules/count-zero.md) |" in coverage
     readme = (checkout / "README.md").read_text("utf-8")
     assert readme.startswith("before\n<!-- output -->\n```text\n$ pfdoctor check")
-    assert "<!-- rules -->\n2 rules:" in readme
+    assert "<!-- rules -->\n2 rules, " in readme
     assert readme.endswith("<!-- /rules -->\nafter\n")
     assert "MissingDriverProgram" in (checkout / "docs" / "rules" / "routes-missing.md").read_text("utf-8")
 
@@ -120,3 +122,13 @@ def test_the_shipped_rules_are_valid_by_their_schema(root: Path) -> None:
                     for e in validator.iter_errors(raw)
                 ]
                 assert faults == []
+
+
+def test_the_rule_to_copy_holds(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "writing-rules.md").read_text("utf-8")
+    name, block = re.search(r"`my-rules/(deployment/[\w-]+\.yaml)`:\n\n```yaml\n(.*?)```", text, re.DOTALL).groups()  # type: ignore[union-attr]  # the page has it
+    (tmp_path / "deployment").mkdir()
+    (tmp_path / name).write_text(block)
+    own = catalog.load_directory(tmp_path, catalog.load_full())
+    (rule,) = own.rules.values()
+    assert [one.fault for one in run_examples(rule, own)] == [None] * 4

@@ -190,6 +190,7 @@ def finish(report: Report, gate: Gate, *, silent: bool) -> int:
 
     for problem in () if silent else report.problems:
         say(visible(f"{problem['path']}: {problem['detail']}"))
-    if not report.cases and not report.problems:
-        say("error: nothing to examine: no flow, deployment, endpoint, environment or model definition was found")
+    if not report.cases:
+        found_none = ": no flow, deployment, endpoint, environment or model definition was found"
+        say(f"error: nothing to examine{'' if report.problems else found_none}")
     return summarise(report, gate).exit_code
