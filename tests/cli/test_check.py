@@ -25,7 +25,7 @@ error[routes-missing] the environment pf has no inference_config
   seen    environment.inference_config = (none) (deployment.yml:4)
           deployment.kind = managed
   fix     [safe] Add the routes
-            deployment.yml:4: set inference_config: {scoring_route: {port: 8080,
+            deployment.yml:4: add inference_config: {scoring_route: {port: 8080,
               path: /score}}
   docs    https://github.com/pfdoctor/pfdoctor/blob/main/docs/rules/routes-missing.md
 
