@@ -244,7 +244,11 @@ def test_one_s_own_rules(run: Run, rules: Path, tmp_path: Path) -> None:
         ("title: The deployment has no instance", "title: [a]", ":1: title: ['a'] is not of type 'string'"),
         ("tests:", "related: 5\ntests:", ":10: related: 5 is not of type 'array'"),
         ("message:", "massage: x\nmessage:", ":8: unknown key 'massage'; did you mean 'message'?"),
-        ("deployment.instance_count, equals", "deployment.instance_cuont, equals", "did you mean 'deployment.instance_count'"),
+        (
+            "deployment.instance_count, equals",
+            "deployment.instance_cuont, equals",
+            "did you mean 'deployment.instance_count'",
+        ),
         ("{deployment.name}", "{deployment.nam}", "did you mean 'deployment.name'"),
         ("title:", "\ttitle:", ":1: "),
     ],

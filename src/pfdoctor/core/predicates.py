@@ -25,27 +25,6 @@ def unusable_port(port: Json) -> bool:
     return number is None or not 1 <= number <= 65535
 
 
-_PROBE_DEFAULTS = {"initial_delay": 10.0, "period": 10.0, "failure_threshold": 30.0}
-"""What a managed online endpoint uses where a probe leaves a key out; seconds, and a count."""
-
-
-def gives_up_within_a_minute(initial_delay: Json, period: Json, failure_threshold: Json) -> bool:
-    """Whether a probe fails for good less than 60 s after the container has started. Delay and period in seconds."""
-    given = {"initial_delay": initial_delay, "period": period, "failure_threshold": failure_threshold}
-    numbers = {}
-    for key, value in given.items():
-        if value is None:
-            numbers[key] = _PROBE_DEFAULTS[key]
-        elif isinstance(value, float):
-            numbers[key] = value
-        elif (number := _whole_number(value)) is not None:
-            numbers[key] = float(number)
-        else:
-            return False
-    return numbers["initial_delay"] + numbers["period"] * numbers["failure_threshold"] < 60
-
-
 PREDICATES: dict[str, Predicate] = {
-    "gives_up_within_a_minute": gives_up_within_a_minute,
     "unusable_port": unusable_port,
 }

@@ -57,13 +57,16 @@ def scan(paths: Sequence[Path]) -> tuple[list[Scan], list[dict[str, Json]]]:
             by_boundary.setdefault(find_boundary(absolute), []).append(absolute)
     root = _common_root(list(by_boundary))
     scans = []
+    typed = {os.path.abspath(path): str(path) for path in paths}
     for boundary, members in by_boundary.items():
         tree = Tree(root=boundary if len(by_boundary) == 1 else root, boundary=boundary)
         inventory = Inventory()
         for member in members:
             discover(tree, member, inventory)
         inventory.flows = list(dict.fromkeys(inventory.flows))
-        problems += inventory.problems
+        # a path is named as the user wrote it
+        whole = {tree.name(name): written for name, written in typed.items()}
+        problems += [{**one, "path": whole.get(one["path"], one["path"])} for one in inventory.problems]
         joiner = Joiner(tree, inventory)
         scans.append(Scan(tree, inventory, joiner, tuple(plan_cases(inventory, joiner))))
     return scans, problems

@@ -117,6 +117,7 @@ class CaseReader:
         name = tree.name(definition.path)
         joined = self._joiner.join(definition)
         deployment = read_deployment(tree, folder, definition.section, name, definition.flavour)
+        deployment["near_misses"] = self._joiner.near_misses(definition, deployment)
         view["deployment"] = deployment
         if joined.endpoint is not None:
             endpoint = joined.endpoint
@@ -128,7 +129,7 @@ class CaseReader:
         kind = deployment["model"]["kind"]
         if model is None and kind != "none":
             model = _not_found(
-                "model definition", f"{deployment['model']['name'] or 'the model'} is registered elsewhere"
+                "model definition", f"{deployment['model']['name'] or 'the model'} is not defined among these files"
             )
         view["model"] = model
         return joined.joins, environment
@@ -161,7 +162,7 @@ class CaseReader:
             if named["kind"] == "none":
                 view["environment"] = None
             else:
-                detail = f"the environment {named['name'] or text} is registered elsewhere"
+                detail = f"the environment {named['name'] or text} is not defined among these files"
                 view["environment"] = _not_found("environment definition", detail)
             return None
         view["environment"] = facts.environment

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from pfdoctor.collect.folder.environment import unknown_keys
 from pfdoctor.collect.folder.files import Tree
-from pfdoctor.collect.folder.section import Section, any_placeholder, placeholder, seconds, template, unfilled_mapping
+from pfdoctor.collect.folder.section import (
+    Section,
+    any_placeholder,
+    placeholder,
+    placeholder_text,
+    seconds,
+    template,
+    unfilled_mapping,
+)
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Key
@@ -94,9 +102,16 @@ def read_deployment(tree: Tree, folder: Path, section: Section, file: str, kind:
         "data_collector": _data_collector(body),
         "unknown_keys": [] if section.arm else _unknown_keys(body),
         "wrong_types": [] if section.arm else _wrong_types(body),
+        "malformed_references": [] if section.arm else _malformed_references(tree, folder, body),
+        "near_misses": [],
     }
     for probe in ("liveness_probe", "readiness_probe", "startup_probe"):
         facts[probe] = _probe(body, probe)
+    facts["probe_budgets"] = [
+        {"$at": facts[name]["$at"], **_budget(name, facts[name])}
+        for name in ("liveness_probe", "readiness_probe")
+        if facts[name] is not None
+    ]
     filled, unrendered = _unfilled(outer)
     facts["placeholders"], facts["unrendered"] = filled, unrendered
     facts["is_template"] = bool(unrendered) or "template" in os.path.basename(file).lower()
@@ -307,6 +322,22 @@ def _probe(section: Section, name: str) -> Json:
     return facts
 
 
+# what a managed online endpoint uses where a probe leaves a key out; seconds, and a count
+_PROBE_DEFAULTS = {"initial_delay": 10, "period": 10, "failure_threshold": 30}
+
+
+def _budget(name: str, probe: dict[str, Json]) -> dict[str, Json]:
+    """A probe with the defaults filled in, and the seconds after which it fails for good."""
+    facts: dict[str, Json] = {"probe": name}
+    for key, default in _PROBE_DEFAULTS.items():
+        value = default if probe[key] is None else probe[key]
+        value = int(value) if isinstance(value, float) and value.is_integer() else value
+        facts[key] = value if isinstance(value, float) else _integer(value)
+    unknown = next((facts[key] for key in _PROBE_DEFAULTS if isinstance(facts[key], dict)), None)
+    budget = None if unknown else facts["initial_delay"] + facts["period"] * facts["failure_threshold"]
+    return facts | {"gives_up_after": budget if unknown is None else unknown}
+
+
 def _scale_type(section: Section) -> str | None:
     child = section.child("scale_settings")
     if child is None:
@@ -380,6 +411,10 @@ def _wrong_types(section: Section) -> list[Json]:
         isinstance(enabled, str) and enabled.lower() not in _BOOLEANS and not any_placeholder(enabled)
     ):
         note(("app_insights_enabled",), enabled, "true or false")
+    egress = section.get("egress_public_network_access")
+    known = isinstance(egress, str) and (egress.lower() in ("enabled", "disabled") or any_placeholder(egress))
+    if egress is not None and not known and unfilled_mapping(egress) is None:
+        note(("egress_public_network_access",), egress, "enabled or disabled")
     collector = section.child("data_collector")
     for collection, one in collector.children("collections") if collector is not None else ():
         if isinstance(one.get("enabled"), bool):
@@ -393,6 +428,45 @@ def _wrong_types(section: Section) -> list[Json]:
         if isinstance(value, dict | list | bool | int | float):
             note((name,), value, "a text")
     return found
+
+
+_BARE_NAME = Pattern(r"[A-Za-z0-9][\w.-]*(?::[\w.]+|@[\w.-]+)?\Z")
+
+
+def _malformed_references(tree: Tree, folder: Path, section: Section) -> list[Json]:
+    """Names of a model or environment that azure-ai-ml 1.35.2 refuses: without azureml:, or without a version."""
+    found: list[Json] = []
+    for what in ("model", "environment"):
+        text = section.text(what)
+        if text is None or any_placeholder(text):
+            continue
+        match = _ASSET.match(text)
+        problem = suggestion = None
+        if match is not None and not match["version"] and not match["label"]:
+            # the short names of curated environments are filled in by the service
+            if not match["name"].startswith("AzureML-"):
+                problem, suggestion = "no-version", f"{text}@latest"
+        elif _BARE_NAME.match(text) is not None:
+            is_file = text.endswith((".yml", ".yaml"))
+            # a model may be meant as the folder or file of that name
+            if not is_file and not (what == "model" and _may_be_path(tree, folder / text)):
+                problem = "no-prefix"
+                suggestion = f"azureml:{text}" if ":" in text or "@" in text else f"azureml:{text}@latest"
+        if problem is not None:
+            found.append(
+                {
+                    "$at": {"": section.place(what)},
+                    "what": what,
+                    "value": text,
+                    "problem": problem,
+                    "suggestion": suggestion,
+                }
+            )
+    return found
+
+
+def _may_be_path(tree: Tree, path: Path) -> bool:
+    return not tree.inside(path) or path.exists()
 
 
 # what marshmallow's Bool field takes
@@ -431,6 +505,7 @@ def _unfilled(section: Section) -> tuple[list[Json], list[Json]]:
                         "$at": {"": list(place or [1])},
                         "key": dotted,
                         "value": value,
+                        "placeholder": placeholder_text(value),
                         "required": bool(path)
                         and path[0] in _REQUIRED
                         # any text will do for a property or a description

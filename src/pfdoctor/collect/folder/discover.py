@@ -28,6 +28,12 @@ _OURS = Pattern(
     r"|custom_model|mlflow_model|endpointComputeType|authMode|MachineLearningServices|\bAADToken\b|dockerfile_path|api_key"
 )
 _ROLE = Pattern(r'"(?:Not|Data)?[Aa]ctions"|Microsoft\.MachineLearning')
+_TOGETHER = "is read together with the flow or environment that names it: check the folder of that one"
+# files that say nothing by themselves
+_PART = Pattern(
+    r"(?:\S*\.)?dockerfile(?:\.\S*)?|\S*requirements\S*\.(?:txt|in)|\S+\.(?:py|jinja2|j2)|pyproject\.toml|\.env",
+    re.IGNORECASE,
+)
 _ROLE_NAME = Pattern(r"role|permission|rbac", re.IGNORECASE)
 _ARM_NAME = Pattern(r"deploy|endpoint|environment|connection|role|permission|rbac", re.IGNORECASE)
 
@@ -158,14 +164,26 @@ def _file(tree: Tree, path: Path, inventory: Inventory) -> None:
                     tree,
                     str(path),
                     "not-ours",
-                    "is no flow, deployment, endpoint, environment, model, connection or role definition",
+                    _TOGETHER
+                    if _is_conda(tree, path)
+                    else "is no flow, deployment, endpoint, environment, model, connection or role definition",
                 )
             )
     elif any(name in (tree.listing(path.parent) or ()) for name in FLOW_FILES):
         # a tool, a template or requirements of a flow: the flow is what can be examined
         inventory.flows.append((path.parent, None))
     else:
-        inventory.problems.append(_problem(tree, str(path), "not-ours", "is no file of a flow or of a deployment"))
+        detail = _TOGETHER if _PART.fullmatch(path.name) else "is no file of a flow or of a deployment"
+        inventory.problems.append(_problem(tree, str(path), "not-ours", detail))
+
+
+def _is_conda(tree: Tree, path: Path) -> bool:
+    text = tree.read(path)
+    try:
+        documents = [] if isinstance(text, Problem) else read(text.text, Dialect.AZURE)
+    except YamlError:
+        return False
+    return any(isinstance(one.value, dict) and "dependencies" in one.value for one in documents)
 
 
 def _yaml(tree: Tree, path: Path, inventory: Inventory, *, certain: bool = False) -> None:

@@ -46,6 +46,10 @@ def read_dockerfile(text: str, file: str) -> dict[str, Json]:
     instructions = [instruction for stage in chain for instruction in stage.instructions]
     places: dict[str, list[int]] = {}
     facts: dict[str, Json] = {"file": file, "base": None, "$at": places}
+    first = next(_instructions(text), None)
+    if not chain and first is not None:
+        # where FROM is looked for
+        places[""] = places["file"] = [first.line]
     if chain:
         facts["base"] = _base(chain[0].base)
         places["base"] = [chain[0].line, chain[0].column, chain[0].column + len(chain[0].base)]
@@ -81,6 +85,47 @@ def read_pip_installs(text: str, file: str) -> RequirementsFile:
                 result.includes += found.includes
                 result.constraints += found.constraints
     return result
+
+
+class Copy(NamedTuple):
+    """A source of COPY or ADD. `certain`: a plain path of the build context, not a pattern, address or variable."""
+
+    source: str
+    line: int
+    certain: bool
+
+
+def read_copies(text: str) -> list[Copy]:
+    """What the last stage, and the stages it builds on, copy; with `--from` a copy is not certain."""
+    return [
+        Copy(source, instruction.line, not other and _UNCERTAIN.search(source) is None)
+        for instruction in (one for stage in _chain(_stages(text)) for one in stage.instructions)
+        for source, other in _copy_sources(instruction)
+    ]
+
+
+def read_uncopied_installs(text: str) -> list[Copy]:
+    """Requirements files, by a path relative to the working directory, that no earlier instruction mentions.
+
+    What an instruction mentions it may have made: the name after `COPY … name`, `curl -o name`, or a bind mount.
+    """
+    found: list[Copy] = []
+    mentioned = ""
+    for instruction in (one for stage in _chain(_stages(text)) for one in stage.instructions):
+        for command in _commands(instruction):
+            words = _pip_arguments(command, "install")
+            includes = (
+                read_requirement_words(words, (instruction.line, 1, 4), "", "dockerfile").includes if words else ()
+            )
+            for one in includes:
+                name = one.path.rpartition("/")[2]
+                # a mount, or a file that the same command fetches, is in the text of the instruction more than once
+                twice = instruction.text.count(name) > 1 or "--mount" in instruction.text
+                plain = not one.path.startswith("/") and _UNCERTAIN.search(one.path) is None
+                if plain and not twice and name not in mentioned:
+                    found.append(Copy(one.path, instruction.line, certain=True))
+        mentioned += instruction.text + "\n"
+    return found
 
 
 # ---------------------------------------------------------------------------------------------------------- splitting
@@ -260,19 +305,28 @@ def _json_words(text: str) -> list[str] | None:
     return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
 
 
+_UNCERTAIN = Pattern(r"[$*?\[\]{}<>]|://|^git@")
+
+
+def _copy_sources(instruction: _Instruction) -> Iterator[tuple[str, bool]]:
+    """The sources of a COPY or ADD, each with whether it comes from another stage or image."""
+    if instruction.name in {"COPY", "ADD"}:
+        flags = re.match(r"(?:--\S+\s+)*", instruction.text)
+        rest = instruction.text[flags.end() :] if flags else instruction.text
+        words = _json_words(rest) or _words(rest)
+        other = flags is not None and "--from" in flags[0]
+        yield from ((word, other) for word in words[:-1] if not word.startswith("<<"))
+
+
 def _copied(instructions: list[_Instruction], places: dict[str, list[int]]) -> dict[str, Json]:
     sources: list[str] = []
     for instruction in instructions:
-        if instruction.name not in {"COPY", "ADD"}:
+        found = [source for source, other in _copy_sources(instruction) if not other]
+        if not found:
             continue
-        flags = re.match(r"(?:--\S+\s+)*", instruction.text)
-        rest = instruction.text[flags.end() :] if flags else instruction.text
-        if flags and "--from" in flags[0]:
-            continue
-        words = _json_words(rest) or _words(rest)
-        sources += [word for word in words[:-1] if not word.startswith("<<")]
+        sources += found
         places.setdefault("copies", [instruction.line])
-        if any(_is_everything(word) for word in words[:-1]):
+        if any(map(_is_everything, found)):
             places.setdefault("copies_everything", [instruction.line])
     return {"copies": sources, "copies_everything": any(_is_everything(source) for source in sources)}
 

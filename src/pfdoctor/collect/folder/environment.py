@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pfdoctor.collect.folder.dockerfile import read_dockerfile
+from pfdoctor.collect.folder.dockerfile import read_copies, read_dockerfile, read_uncopied_installs
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.image import read_image
 from pfdoctor.collect.folder.section import Section, snake
@@ -20,6 +22,7 @@ KEYS = frozenset(
     "resource_group auto_rebuild stage".split()
 )
 ROUTES = ("liveness_route", "readiness_route", "scoring_route")
+_SERVING_PORT = 8080
 _ROUTE_LIKE = frozenset(
     (*ROUTES, "inference_config", "inferenceConfig", "live_route", "liveRoute", "ready_route", "score_route")
 )
@@ -92,11 +95,36 @@ def _inference_config(section: Section) -> Json:
     for name in ROUTES:
         route = config.child(name)
         facts[name] = (
-            {"$at": route.places("port", "path"), "port": route.get("port"), "path": route.text("path")}
+            {"$at": route.places("port", "path"), "port": _port(route.get("port")), "path": route.text("path")}
             if route is not None
             else None
         )
+    facts["deviations"] = [
+        text for name in ROUTES if facts[name] is not None for text in _deviations(name, facts[name])
+    ]
     return facts
+
+
+def _port(value: Json) -> Json:
+    """The port; digits in quotes are the number that they spell, as azure-ai-ml reads them."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 6 else value
+
+
+def _deviations(name: str, route: dict[str, Json]) -> Iterator[str]:
+    """In words, where a route is not that of the prompt flow server."""
+    port, path = route["port"], route["path"]
+    answered = ["/score"] if name == "scoring_route" else ["/health", "/version", "/swagger.json"]
+    if port != _SERVING_PORT:
+        yield f"{name} has {'no port' if port is None else f'port {port}'} instead of {_SERVING_PORT}"
+    if path is None:
+        yield f"{name} has no path instead of {answered[0]}"
+    elif path not in answered:
+        why = ""
+        if f"/{path}" in answered:
+            why = " (without the slash at its beginning)"
+        elif path.rstrip("/") in answered:
+            why = " (with a slash at its end)"
+        yield f"{name} has path {path}{why} instead of {answered[0]}"
 
 
 def _misplaced(section: Section, outer: Section | None, *, inline: bool) -> list[Json]:
@@ -173,16 +201,53 @@ def _build(tree: Tree, folder: Path, build: Section, result: EnvironmentFacts) -
         actual = tree.spelling(dockerfile)
         facts["dockerfile_actual"] = actual if actual is not None and actual != dockerfile.name else None
         return
-    result.dockerfile = dockerfile_facts(tree, dockerfile, result.documents)
+    result.dockerfile = dockerfile_facts(tree, dockerfile, result.documents, context)
 
 
-def dockerfile_facts(tree: Tree, path: Path, documents: list[dict[str, Json]]) -> Json:
-    """The facts of a Dockerfile, or why there are none."""
+def dockerfile_facts(tree: Tree, path: Path, documents: list[dict[str, Json]], context: Path | None = None) -> Json:
+    """The facts of a Dockerfile, or why there are none. `context` is the folder that it is built in, where known."""
     text = tree.read(path)
     if isinstance(text, Problem):
         documents.append(text.fact(tree.name(path), "dockerfile"))
         return text.unknown().to_json()
-    return {"$file": tree.name(path), **read_dockerfile(text.text, tree.name(path)), "file": tree.name(path)}
+    facts = read_dockerfile(text.text, tree.name(path))
+    if context is None:
+        unknown = Unknown(
+            "context-unknown", "no environment names the folder that the Dockerfile is built in"
+        ).to_json()
+        facts |= {"missing_copies": unknown, "missing_installs": unknown}
+    else:
+        facts |= _missing(tree, context, text.text, facts["base"])
+    return {"$file": tree.name(path), **facts, "file": tree.name(path)}
+
+
+def _missing(tree: Tree, context: Path, text: str, base: Json) -> dict[str, Json]:
+    """What the Dockerfile copies from its context, or installs from, and is not there."""
+    copies: list[Json] = []
+    everything_known = True
+    for copy in read_copies(text):
+        if copy.certain:
+            # Docker takes every source as relative to the context, with or without a slash before it
+            target = context / posixpath.normpath("/" + copy.source).lstrip("/")
+            inside = tree.inside(target)
+            if inside and not _exists(target):
+                copies.append({"$at": {"": [copy.line]}, "source": copy.source})
+            everything_known = everything_known and inside and not target.is_dir()
+        else:
+            everything_known = False
+    family = base.get("family") if isinstance(base, dict) and "$unknown" not in base else None
+    installs: Json = []
+    if everything_known and isinstance(family, str):
+        installs = [{"$at": {"": [one.line]}, "path": one.source} for one in read_uncopied_installs(text)]
+    return {"missing_copies": copies, "missing_installs": installs}
+
+
+def _exists(target: Path) -> bool:
+    """Whether the target is there; one that cannot be looked at counts as there."""
+    try:
+        return target.exists()
+    except (OSError, ValueError):
+        return True
 
 
 def _conda(tree: Tree, folder: Path, section: Section, result: EnvironmentFacts) -> None:

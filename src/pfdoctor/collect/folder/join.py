@@ -5,7 +5,9 @@ What reads definitions is imported where one is read: a flow alone needs none of
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -13,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 from pfdoctor.collect.folder.discover import Definition, Inventory
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.gathered import FLOW_FILES
-from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.folder.section import Section, any_placeholder
 from pfdoctor.core.model import Json
 from pfdoctor.yaml_document import Dialect, YamlError, read
 
@@ -165,6 +167,42 @@ class Joiner:
                 return parent, None
         return None
 
+    def near_misses(self, deployment: Definition, facts: dict[str, Json]) -> list[Json]:
+        """Names in the deployment that no definition here has, while one has nearly that name or another version.
+
+        `facts` are those of the deployment. A name that two definitions bear is no near miss.
+        """
+        joined = self.join(deployment)
+        found: list[Json] = []
+        for kind, definition in (("model", joined.model), ("environment", joined.environment)):
+            named = facts[kind]
+            if named["kind"] == "registered" and definition is None:
+                found += self._near(deployment, kind, named["name"], named["version"], named["$at"])
+        name = facts["endpoint_name"]
+        if name is not None and joined.endpoint is None and not any_placeholder(name):
+            found += self._near(deployment, "endpoint", name, None, {"": facts["$at"].get("endpoint_name")})
+        return found
+
+    def _near(
+        self, deployment: Definition, kind: str, name: str, version: str | None, at: dict[str, Json]
+    ) -> list[Json]:
+        same = self._by_name.get((kind, name), [])
+        if same:
+            nearest = _nearest(deployment.path, same)
+            other = nearest.section.text("version") if nearest is not None else None
+            if version is None or other is None or any(one.section.text("version") == version for one in same):
+                return []
+            written, suggestion = f"{name}:{version}", f"{name}:{other}"
+        else:
+            names = [one for of, one in self._by_name if of == kind and one is not None and is_slip(name, one)]
+            close = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+            nearest = _nearest(deployment.path, self._by_name[kind, close[0]]) if close else None
+            if nearest is None:
+                return []
+            written, suggestion = name, close[0]
+        file = self._tree.name(nearest.path) if nearest is not None else None
+        return [{"$at": at, "what": kind, "name": written, "suggestion": suggestion, "file": file}]
+
     def models_of(self, folder: Path) -> list[Definition]:
         """Model definitions whose path is the flow's folder."""
         if self._models_at is None:
@@ -174,6 +212,23 @@ class Joiner:
                 if target is not None:
                     self._models_at.setdefault(os.path.normpath(target), []).append(one)
         return self._models_at.get(os.path.normpath(folder), [])
+
+
+def is_slip(name: str, other: str) -> bool:
+    """Whether one name reads like a slip of the other: names that differ in a number or in a whole word do not."""
+    left, right = (re.split(r"[-_.]", one.lower()) for one in (name, other))
+    if name == other or any_placeholder(other):
+        return False
+    if "".join(left) == "".join(right):
+        return True
+    differing = [pair for pair in zip(left, right, strict=False) if pair[0] != pair[1]]
+    if len(left) != len(right) or len(differing) != 1:
+        return False
+    a, b = differing[0]
+    if re.sub(r"\d", "", a) == re.sub(r"\d", "", b) or min(len(a), len(b)) < 4:
+        return False
+    # letters that changed places, or one too many or too few: dev and prod, east and west differ in more
+    return sorted(a) == sorted(b) or difflib.SequenceMatcher(None, a, b).ratio() >= 0.8
 
 
 def _last(name: str | None) -> str | None:

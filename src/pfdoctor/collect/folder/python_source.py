@@ -90,7 +90,12 @@ def resolve_imports(source: dict[str, Json], flow_modules: Iterable[str]) -> dic
 def _syntax_error(parsed: Parsed) -> dict[str, Json] | None:
     if parsed.message is None:
         return None
-    error: dict[str, Json] = {"message": parsed.message, "accepted_by": list(parsed.accepted_by or ())}
+    accepted = list(parsed.accepted_by or ())
+    error: dict[str, Json] = {
+        "message": parsed.message,
+        "accepted_by": accepted,
+        "accepted_in_words": f"only Python {', '.join(accepted)} accepts it" if accepted else "no Python accepts it",
+    }
     if parsed.line is not None:
         error["$at"] = {"": [parsed.line] if parsed.column is None else [parsed.line, parsed.column]}
     return error

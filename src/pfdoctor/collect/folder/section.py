@@ -124,6 +124,12 @@ def placeholder(value: Json) -> bool:
     return _INSERT.match(value) is not None or _INSERT_INSIDE.search(value) is not None
 
 
+def placeholder_text(value: str) -> str:
+    """The placeholders in a text that holds some, each once: `<name>`."""
+    inside = dict.fromkeys(match[0] for match in _INSERT_INSIDE.finditer(value))
+    return ", ".join(inside) or value.strip()
+
+
 _INSTRUCTION = Pattern(r"(?:insert|your|fill|replace)\b", re.IGNORECASE)
 
 

@@ -8,11 +8,13 @@ Source: promptflow-core 1.18.5, promptflow/contracts/flow.py (InputAssignment.de
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, Unknown
 
 _FLOW_INPUT_PREFIXES = ("inputs", "flow")
+_FORMS = "${<node>.output} or ${inputs.<name>}, without blanks or more braces"
 
 
 def derive_graph(view: dict[str, Json]) -> Json:
@@ -47,6 +49,11 @@ def mark_used_inputs(view: dict[str, Json]) -> dict[str, Json]:
     if not isinstance(inputs, list) or not isinstance(graph, dict) or "$unknown" in graph:
         return flow
     used = {one["target"] for one in graph["references"] if one["target_kind"] == "flow-input"}
+    # a malformed reference is a fault of its own: the input that it means is not left over
+    meant = [
+        one["suggestion"] for one in graph["references"] if one["target_kind"] == "malformed" and one["suggestion"]
+    ]
+    used |= {name for head, _, name in (text[2:-1].partition(".") for text in meant) if head in _FLOW_INPUT_PREFIXES}
     # `${inputs.q.x}` names an input called `q.x`; a text that merely holds a reference is no use of it
     return {**flow, "inputs": [{**one, "used": one["name"] in used} for one in inputs]}
 
@@ -106,12 +113,30 @@ class _Graph:
         else:
             reference["target_exists"] = head in self._names and head not in self._unnamed
             names = [str(name) for name in self._names if name is not None]
-        if head != head.strip() or not head or (head in _FLOW_INPUT_PREFIXES and not tail) or tail != tail.strip():
-            reference["target_kind"] = "malformed"
+        if (
+            head != head.strip()
+            or not head
+            or (head in _FLOW_INPUT_PREFIXES and not tail)
+            or tail != tail.strip()
+            or value.startswith("${{")
+        ):
+            meant = self._meant(value)
+            # the target of a malformed reference never exists under the name that promptflow reads
+            reference |= {"target_kind": "malformed", "suggestion": meant, "expected": meant or _FORMS}
+            yield reference
+            return
+        reference["expected"] = None
         wanted = reference["target"].strip()
         close = difflib.get_close_matches(wanted, names, n=1) if reference["target_exists"] is False else []
         reference["suggestion"] = close[0] if close else self._other_kind(wanted, reference)
         yield reference
+
+    def _meant(self, value: str) -> str | None:
+        """The reference that a malformed one means, when what is between its braces names something of the flow."""
+        inner = re.sub(r"\s*\.\s*", ".", value[2:-1].strip().removeprefix("{").removesuffix("}").strip())
+        head, _, tail = inner.partition(".")
+        is_input = head in _FLOW_INPUT_PREFIXES and tail in (self._inputs or ())
+        return f"${{{inner}}}" if is_input or head in self._names else None
 
     def _other_kind(self, wanted: str, reference: dict[str, Json]) -> str | None:
         """`inputs.q` for a `${q}` that means the flow input of that name."""
@@ -156,10 +181,18 @@ class _Graph:
                 found.append({"$from": f"flow.nodes[{indexes[1]}].name", "name": name, "count": len(indexes)})
         return found
 
-    def unreachable(self) -> list[Json]:
-        """Nodes whose result nothing asks for: no output, no aggregation node, directly or through others."""
+    def unreachable(self) -> Json:
+        """Nodes whose result nothing asks for: no output, no aggregation node, directly or through others.
+
+        Unknown while a reference of a served node or an output is broken: it may be the one that asks.
+        """
         if not self._outputs:
             return []
+        broken = next((one for one in self.references if one["user_kind"] != "variant" and _is_broken(one)), None)
+        if broken is not None:
+            return Unknown(
+                "reference-broken", f"{broken['user']} refers to {broken['text']}, which is not there"
+            ).to_json()
         wanted = [
             one["target"] for one in self.references if one["user_kind"] == "output" and one["target_kind"] == "node"
         ]
@@ -193,6 +226,10 @@ class _Graph:
         chain = max(best.values(), key=len, default=[])
         llm = {node["name"] for node in self._nodes if node["type"] in ("llm", "custom_llm")}
         return {"length": len(chain), "llm_calls": sum(name in llm for name in chain), "text": " → ".join(chain)}
+
+
+def _is_broken(reference: dict[str, Json]) -> bool:
+    return reference["target_kind"] == "malformed" or reference["target_exists"] is False
 
 
 def _is_served(node: dict[str, Json]) -> bool:

@@ -5,10 +5,12 @@ Each form was run with promptflow-core 1.18.5 (promptflow/core/_serving): docs/d
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Callable
 
+from pfdoctor.core.derive.nodes import items
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 
@@ -22,6 +24,19 @@ _SECRET_FORMS = (
     Pattern(r"\$\{\{keyvault:https://[^/{}\s]+/secrets/[^/{}\s]+/[^/{}\s]+\}\}\Z"),
 )
 _PLACEHOLDER = Pattern(r"<[^<>]*>|\{[^{}]*\}|__\w+__")
+# what the serving container reads: docs/decisions/0003-what-was-run.md
+_CONTAINER_VARIABLES = frozenset(
+    "PROMPTFLOW_RUN_MODE PROMPTFLOW_PROJECT_PATH PF_PROJECT_PATH PROMPTFLOW_CONNECTION_PROVIDER PF_CONNECTION_PROVIDER "
+    "PRT_CONFIG_OVERRIDE PROMPTFLOW_ENCODED_CONNECTIONS PROMPTFLOW_RESPONSE_INCLUDED_FIELDS PF_FLOW_INIT_CONFIG "
+    "PROMPTFLOW_SERVING_ENGINE PROMPTFLOW_WORKER_NUM PROMPTFLOW_WORKER_THREADS PF_DISABLE_TRACING "
+    "PF_BUILTIN_TRACE_EXPORTERS_DISABLE AML_APP_INSIGHTS_KEY APPINSIGHTS_INSTRUMENTATIONKEY "
+    "APPLICATIONINSIGHTS_CONNECTION_STRING PF_SERVING_METRICS_COMMON_DIMENSIONS PF_LOGGING_LEVEL PF_LOG_FORMAT "
+    "PF_LOG_DATETIME_FORMAT PF_USE_SANDBOX_FOR_JINJA PF_LONG_RUNNING_LOGGING_INTERVAL PF_USE_ASYNC "
+    "PF_DISABLE_SERIALIZATION PF_SKIP_SERIALIZATION_CHECK PF_WAIT_SECONDS_AFTER_CANCELLATION "
+    # read by batch runs only: another rule speaks of them
+    "PF_WORKER_COUNT PF_BATCH_METHOD".split()
+)
+_CONTAINER_PREFIX = Pattern(r"P[A-Z]{0,8}F|PRT|AML_APP|APP[A-Z]*INS", re.IGNORECASE)
 _PROMPT_FLOW_VARIABLES = Pattern(r"(?:PROMPTFLOW_|PRT_CONFIG_OVERRIDE|PF_)")
 
 
@@ -64,6 +79,7 @@ def derive_settings(view: dict[str, Json]) -> Json:
         "connection_overrides": _connection_overrides(view, reader),
         "application_insights": reader.derive("APPLICATIONINSIGHTS_CONNECTION_STRING", _application_insights),
         "collected_names": _collected(deployment),
+        "near_variables": _near_variables(view, reader),
     }
 
 
@@ -220,6 +236,25 @@ def _connection_overrides(view: dict[str, Json], reader: _Variables) -> Json:
                         "expected": expected,
                     }
                 )
+    return found
+
+
+def _near_variables(view: dict[str, Json], reader: _Variables) -> list[Json]:
+    """Variables that the container does not read, whose name differs by a slip from one that it reads.
+
+    A variable that the flow's own code reads, or that names a connection or one of its keys, is meant as it is.
+    """
+    needs, flow = view.get("needs") or {}, view.get("flow") or {}
+    own = {one["name"] for part in ("environment_variables", "connections") for one in items(needs.get(part))}
+    sources = items(flow.get("sources"))
+    own |= {read["name"] for source in sources for read in items(source.get("environment_reads"))}
+    found: list[Json] = []
+    for variable in reader.raw:
+        if variable in _CONTAINER_VARIABLES or variable in own or _CONTAINER_PREFIX.match(variable) is None:
+            continue
+        close = difflib.get_close_matches(variable.upper(), _CONTAINER_VARIABLES, n=1, cutoff=0.88)
+        if close and close[0] not in reader.raw:
+            found.append({"$from": reader.source(variable), "variable": variable, "suggestion": close[0]})
     return found
 
 
