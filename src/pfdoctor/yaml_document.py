@@ -22,6 +22,8 @@ from pfdoctor.core.pattern import Pattern
 MAX_BYTES = 5_000_000
 MAX_DEPTH = 200
 MAX_VALUES = 200_000
+MAX_DIGITS = 300
+"""A number with more characters stays a text: no setting is one, and Python refuses to print the largest."""
 
 Key: TypeAlias = str | int
 Place: TypeAlias = tuple[int, int, int]
@@ -100,17 +102,23 @@ class YamlDocument(NamedTuple):
 
 def _pairs(node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
     """The pairs of a mapping, those merged with `<<` first, so that the mapping's own win."""
-    pairs = node.value
-    if not any(_is_merge(key) for key, _ in pairs):
-        return pairs  # type: ignore[no-any-return]  # PyYAML's nodes are untyped
-    merged: list[tuple[yaml.Node, yaml.Node]] = []
-    for key, value in pairs:
+    if not any(_is_merge(key) for key, _ in node.value):
+        return node.value  # type: ignore[no-any-return]  # PyYAML's nodes are untyped
+    pairs: list[tuple[yaml.Node, yaml.Node]] = []
+    _gather(node, pairs, set())
+    return pairs
+
+
+def _gather(node: yaml.MappingNode, pairs: list[tuple[yaml.Node, yaml.Node]], seen: set[int]) -> None:
+    """Adds the pairs of the mapping, those it merges first. Each mapping is merged once: a second time adds nothing."""
+    seen.add(id(node))
+    for key, value in node.value:
         if _is_merge(key):
             sources = reversed(value.value) if isinstance(value, yaml.SequenceNode) else [value]
             for source in sources:
-                if isinstance(source, yaml.MappingNode) and source is not node:
-                    merged += _pairs(source)
-    return merged + [(key, value) for key, value in pairs if not _is_merge(key)]
+                if isinstance(source, yaml.MappingNode) and id(source) not in seen:
+                    _gather(source, pairs, seen)
+    pairs += [(key, value) for key, value in node.value if not _is_merge(key)]
 
 
 def _is_merge(key: yaml.Node) -> bool:
@@ -307,12 +315,17 @@ def _resolve(node: yaml.ScalarNode, dialect: Dialect) -> Json:
     return _number(text, dialect)
 
 
+# names that mean something in facts: a file that uses one for a key gets it with a backslash before it
+_OURS = frozenset(("$unknown", "$incomplete", "$at", "$file", "$from"))
+
+
 def _key(key: yaml.Node) -> str:
-    return str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+    name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+    return f"\\{name}" if name in _OURS else name
 
 
 def _number(text: str, dialect: Dialect) -> Json:
-    if text[:1] not in _FLOAT_START:
+    if text[:1] not in _FLOAT_START or len(text) > MAX_DIGITS:
         return text
     try:
         if dialect is Dialect.FLOW and _INT_12.match(text):

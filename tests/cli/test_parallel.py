@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pfdoctor.cli import parallel
+from pfdoctor.cli.run import Fault
 from pfdoctor.collect.folder import scan
 from pfdoctor.core.facts import Facts
 
@@ -37,12 +38,21 @@ def test_the_order_is_that_of_the_plans(repository: Path, monkeypatch: pytest.Mo
     assert list(parallel.examine(scans, name_of)) == found
 
 
-def test_a_fault_in_a_worker_is_raised_here(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_cores", lambda: 2)
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_bug_in_one_case_costs_only_that_case(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], cores: int
+) -> None:
+    monkeypatch.setattr(parallel, "_cores", lambda: cores)
     scans, _ = scan([repository])
 
     def fail(facts: Facts) -> str:
-        raise ValueError(name_of(facts))
+        if name_of(facts) == "flow07":
+            raise ValueError("secret")
+        return name_of(facts)
 
-    with pytest.raises(ValueError, match="flow00"):
-        list(parallel.examine(scans, fail))
+    found = list(parallel.examine(scans, fail))
+    assert found[7] == Fault("flow07", "ValueError")
+    assert len(found) == 61
+    said = capfd.readouterr().err
+    assert "flow07: internal error (ValueError)" in said
+    assert "secret" not in said

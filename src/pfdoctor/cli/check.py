@@ -146,10 +146,10 @@ class Source(NamedTuple):
         if self.facts is not None:
             if self.paths or self.files_from is not None:
                 raise PfdoctorError("--facts replays a snapshot, so it takes no PATH")
-            from pfdoctor.cli.snapshot import read
+            from pfdoctor.cli.snapshot import read, replay
 
             snapshot = read(self.facts)
-            return run.report(map(run.examine, snapshot.cases), snapshot.problems)
+            return run.report(replay(snapshot, run.examine, self.facts), snapshot.problems)
 
         from pfdoctor.cli.parallel import examine
         from pfdoctor.cli.progress import Bar

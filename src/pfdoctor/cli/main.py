@@ -67,6 +67,7 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (`sys.argv` by default) and return its exit code; see docs/exit-codes.md."""
+    _open_streams()
     try:
         code = typer.main.get_command(app)(args=arguments, prog_name="pfdoctor", standalone_mode=False)
     except PfdoctorError as error:
@@ -81,6 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(error.exit_code)
         return _crash(error)
     return code if isinstance(code, int) else 0
+
+
+def _open_streams() -> None:
+    """A standard stream that the caller closed is None: let it lead nowhere instead."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def run() -> NoReturn:

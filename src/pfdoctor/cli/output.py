@@ -81,7 +81,7 @@ def wants_colour(option: str, environment: Mapping[str, str], *, is_terminal: bo
 def width() -> int:
     """Columns to lay out for: COLUMNS, the terminal's, or 80 where there is none; within what reads well."""
     given = os.environ.get("COLUMNS", "")
-    if given.isdigit() and int(given) > 0:
+    if given.isdecimal() and int(given) > 0:
         columns = int(given)
     elif sys.stdout.isatty():
         try:

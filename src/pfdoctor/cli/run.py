@@ -13,6 +13,7 @@ from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json, PfdoctorError, Report
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.style import visible
+from pfdoctor.report.summary import INTERNAL
 
 RETIREMENT = (
     "Azure Machine Learning retires prompt flow on 2027-04-20, and its images no longer get security updates. Plan "
@@ -29,6 +30,13 @@ class Examined(NamedTuple):
     has_flow: bool
 
 
+class Fault(NamedTuple):
+    """A case that a bug of ours kept from being examined; what is known of the bug was told on stderr."""
+
+    case: str
+    error: str
+
+
 class Run(NamedTuple):
     """The rules to run, and over which catalogue."""
 
@@ -39,13 +47,18 @@ class Run(NamedTuple):
         """Diagnose one case; this is what the workers of a large run do."""
         return Examined(diagnose(facts, self.catalogue, self.rules), has_flow(facts))
 
-    def report(self, examined: Iterable[Examined], problems: Iterable[dict[str, Json]]) -> Report:
+    def report(self, examined: Iterable[Examined | Fault], problems: Iterable[dict[str, Json]]) -> Report:
         """The report of all cases, with the notices of the run."""
         results, met_flow = [], False
+        unexamined = list(problems)
         for one in examined:
-            results.append(one.result)
-            met_flow = met_flow or one.has_flow
-        return Report(tuple(results), len(self.rules), tuple(problems), (RETIREMENT,) if met_flow else ())
+            if isinstance(one, Fault):
+                detail = f"internal error ({one.error}): a bug in pfdoctor, told on stderr"
+                unexamined.append({"path": one.case, "problem": INTERNAL, "detail": detail})
+            else:
+                results.append(one.result)
+                met_flow = met_flow or one.has_flow
+        return Report(tuple(results), len(self.rules), tuple(unexamined), (RETIREMENT,) if met_flow else ())
 
 
 def has_flow(facts: Facts) -> bool:

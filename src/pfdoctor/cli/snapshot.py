@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pfdoctor
 from pfdoctor.core.facts import Facts, FactsError
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, PfdoctorError
 
 SCHEMA_NAME = "pfdoctor/snapshot/v1"
 _SHAPES: dict[str, type | tuple[type, ...]] = {
@@ -22,6 +22,9 @@ _SHAPES: dict[str, type | tuple[type, ...]] = {
     "excerpts": dict,
     "joins": list,
 }
+
+
+_T = TypeVar("_T")
 
 
 class Snapshot(NamedTuple):
@@ -44,6 +47,32 @@ def to_text(cases: Iterable[Facts], problems: Iterable[dict[str, Json]], notices
             "notices": list(notices),
         }
     )
+
+
+def replay(snapshot: Snapshot, examine: Callable[[Facts], _T], name: str) -> Iterator[_T]:
+    """`examine` of every case. Raises FactsError where facts are not of the shape that the schema gives them."""
+    for facts in snapshot.cases:
+        try:
+            yield examine(facts)
+        except PfdoctorError:
+            raise
+        except Exception as error:
+            # what pfdoctor writes has the schema's shape; a file that was edited may hold anything
+            kind = type(error).__name__
+            raise FactsError(
+                f"{name}: the facts of {facts.case['name']} do not have the shape of docs/facts.md ({kind})"
+            ) from error
+
+
+def _replayed(facts: Facts, examine: Callable[[Facts], _T], name: str) -> _T:
+    try:
+        return examine(facts)
+    except PfdoctorError:
+        raise
+    except Exception as error:
+        # what pfdoctor writes has the schema's shape; a file that was edited may hold anything
+        what = f"the facts of {facts.case['name']} do not have the shape of docs/facts.md"
+        raise FactsError(f"{name}: {what} ({type(error).__name__})") from error
 
 
 def read(name: str) -> Snapshot:

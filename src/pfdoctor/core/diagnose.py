@@ -186,7 +186,7 @@ def fingerprint(rule: str, subject: str, key: str) -> str:
     # imported here: OpenSSL is loaded with it, and a flow without a fault needs no fingerprint
     import hashlib
 
-    return hashlib.sha256(f"{rule}\n{subject}\n{key}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{rule}\n{subject}\n{key}".encode(errors="backslashreplace")).hexdigest()[:32]
 
 
 def _subject(rule: Rule, scope: Scope) -> str:

@@ -21,6 +21,9 @@ _WORST = (
 MISSING, NOT_OURS = "missing", "not-ours"
 """Problems of a path that the user named: it does not exist; it is a file of something else, which is no gap."""
 
+INTERNAL = "internal-error"
+"""The problem of a case that a bug of ours kept from being examined."""
+
 
 class Gate(NamedTuple):
     """What makes a run fail: findings of `fail_on` or worse (None: never), and unknown verdicts if asked."""
@@ -141,6 +144,9 @@ def first_missing(finding: Finding) -> Missing:
 
 def _exit(report: Report, sightings: tuple[Sighting, ...], gate: Gate) -> tuple[int, str]:
     """The exit code by the precedence of docs/exit-codes.md, and why."""
+    broken = sum(1 for one in report.problems if one["problem"] == INTERNAL)
+    if broken:
+        return 3, f"internal error in {broken:,} {'case' if broken == 1 else 'cases'}"
     missing = sum(1 for one in report.problems if one["problem"] == MISSING)
     if not report.cases:
         return 5, "nothing was examined"

@@ -12,7 +12,7 @@ from pfdoctor.collect.folder.discover import Inventory, discover
 from pfdoctor.collect.folder.files import Tree, find_boundary
 from pfdoctor.collect.folder.join import CasePlan, Joiner, plan_cases
 from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, PfdoctorError
 
 
 class Scan(NamedTuple):
@@ -47,6 +47,8 @@ class Collected(NamedTuple):
 
 def scan(paths: Sequence[Path]) -> tuple[list[Scan], list[dict[str, Json]]]:
     """What the paths hold, one scan for each git root (or path outside of one), and the paths that are not there."""
+    if not _has_current_folder():
+        raise PfdoctorError("the current folder does not exist any more: change to another one")
     problems: list[dict[str, Json]] = []
     by_boundary: dict[Path, list[Path]] = {}
     for path in paths:
@@ -70,6 +72,14 @@ def scan(paths: Sequence[Path]) -> tuple[list[Scan], list[dict[str, Json]]]:
         joiner = Joiner(tree, inventory)
         scans.append(Scan(tree, inventory, joiner, tuple(plan_cases(inventory, joiner))))
     return scans, problems
+
+
+def _has_current_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _common_root(boundaries: list[Path]) -> Path:

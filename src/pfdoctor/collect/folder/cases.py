@@ -221,7 +221,7 @@ class CaseReader:
         view["dockerfile"] = environment.dockerfile if environment is not None else None
         if environment is None and plan.flow is not None:
             path = plan.flow[0] / "Dockerfile"
-            if self._tree.exists(path) and path.is_file():
+            if self._tree.exists(path) and os.path.isfile(path):
                 from pfdoctor.collect.folder.environment import dockerfile_facts
 
                 view["dockerfile"] = dockerfile_facts(self._tree, path, documents)

@@ -79,7 +79,7 @@ def _look_into_code(tree: Tree, folder: Path, section: Section, gathered: Gather
         node["source_in_code"] = None
         if path and isinstance(code, str) and tree.inside(folder / code):
             base = Path(os.path.normpath(folder / code))
-            node["source_in_code"] = _exists_exactly(tree, base, path) and (base / path).is_file()
+            node["source_in_code"] = _exists_exactly(tree, base, path) and os.path.isfile(base / path)
 
 
 def _node(
@@ -171,11 +171,11 @@ def _source_file(tree: Tree, folder: Path, path: str | None, includes: Json) -> 
     if os.path.isabs(path) or not tree.inside(target):
         detail = f"{path} lies outside what may be read"
         return facts | {"source_outside": True, "source_exists": Unknown("outside-boundary", detail).to_json()}
-    exists = _exists_exactly(tree, folder, path) and target.is_file()
+    exists = _exists_exactly(tree, folder, path) and os.path.isfile(target)
     facts["source_exists"] = exists
     if not exists:
         include = include_of(folder, path, includes)
-        if include is not None and tree.inside(include) and include.is_file():
+        if include is not None and tree.inside(include) and os.path.isfile(include):
             facts["source_exists"] = facts["source_in_includes"] = True
         else:
             facts["source_actual"] = _other_spelling(tree, folder, path)
@@ -206,7 +206,7 @@ def _other_spelling(tree: Tree, folder: Path, path: str) -> str | None:
         parts.append(name)
         current = current / name
     found = "/".join(parts)
-    return found if found != path and current.is_file() else None
+    return found if found != path and os.path.isfile(current) else None
 
 
 def _variants(
@@ -286,7 +286,7 @@ def _templates(tree: Tree, folder: Path, nodes: list[dict[str, Json]], gathered:
         if not path or path in found or path.endswith(".py") or node["source_exists"] is not True:
             continue
         target = Path(os.path.normpath(folder / path))
-        if not target.is_file():
+        if not os.path.isfile(target):
             target = include_of(folder, path, gathered.flow["additional_includes"]) or target
         text = tree.read(target)
         if isinstance(text, Problem):

@@ -188,12 +188,12 @@ def _code(tree: Tree, folder: Path, section: Section) -> Json:
     if remote or any_placeholder(code) or not tree.inside(base):
         why = Unknown("remote", f"the code {code} is not among the files").to_json()
         return facts | {"code_exists": why, "scoring_script_exists": why if script else None}
-    facts["code_exists"] = base.is_dir()
+    facts["code_exists"] = os.path.isdir(base)
     if script is not None:
         if any_placeholder(script):
             facts["scoring_script_exists"] = Unknown("placeholder", f"{script} is a placeholder").to_json()
         else:
-            facts["scoring_script_exists"] = (base / script).is_file() and tree.exists(base / script)
+            facts["scoring_script_exists"] = os.path.isfile(base / script) and tree.exists(base / script)
     return facts
 
 
@@ -466,7 +466,7 @@ def _malformed_references(tree: Tree, folder: Path, section: Section) -> list[Js
 
 
 def _may_be_path(tree: Tree, path: Path) -> bool:
-    return not tree.inside(path) or path.exists()
+    return not tree.inside(path) or os.path.exists(path)
 
 
 # what marshmallow's Bool field takes

@@ -65,7 +65,7 @@ class Inventory:
 
 def discover(tree: Tree, path: Path, inventory: Inventory) -> None:
     """Adds to the inventory what the path holds: a folder with everything below, or one file."""
-    if path.is_file():
+    if os.path.isfile(path):
         _file(tree, path, inventory)
         return
     for folder, names in _walk(tree, path, inventory):

@@ -191,12 +191,12 @@ def _build(tree: Tree, folder: Path, build: Section, result: EnvironmentFacts) -
         facts |= {"path_exists": outside, "dockerfile_exists": outside}
         result.dockerfile = outside
         return
-    facts["path_exists"] = context.is_dir()
+    facts["path_exists"] = os.path.isdir(context)
     if not facts["path_exists"]:
         return
     result.context = context
     dockerfile = context / (named or "Dockerfile")
-    facts["dockerfile_exists"] = dockerfile.is_file() and tree.exists(dockerfile)
+    facts["dockerfile_exists"] = os.path.isfile(dockerfile) and tree.exists(dockerfile)
     if not facts["dockerfile_exists"]:
         actual = tree.spelling(dockerfile)
         facts["dockerfile_actual"] = actual if actual is not None and actual != dockerfile.name else None
@@ -232,7 +232,7 @@ def _missing(tree: Tree, context: Path, text: str, base: Json) -> dict[str, Json
             inside = tree.inside(target)
             if inside and not _exists(target):
                 copies.append({"$at": {"": [copy.line]}, "source": copy.source})
-            everything_known = everything_known and inside and not target.is_dir()
+            everything_known = everything_known and inside and not os.path.isdir(target)
         else:
             everything_known = False
     family = base.get("family") if isinstance(base, dict) and "$unknown" not in base else None
@@ -245,7 +245,7 @@ def _missing(tree: Tree, context: Path, text: str, base: Json) -> dict[str, Json
 def _exists(target: Path) -> bool:
     """Whether the target is there; one that cannot be looked at counts as there."""
     try:
-        return target.exists()
+        return os.path.exists(target)
     except (OSError, ValueError):
         return True
 
@@ -273,7 +273,7 @@ def _conda(tree: Tree, folder: Path, section: Section, result: EnvironmentFacts)
         if not tree.inside(path) or "://" in raw:
             facts["exists"] = Unknown("outside-boundary", f"{raw} lies outside what may be read").to_json()
             return
-        facts["exists"] = path.is_file() and tree.exists(path)
+        facts["exists"] = os.path.isfile(path) and tree.exists(path)
         if facts["exists"]:
             result.conda = _conda_document(tree, path, result)
             result.conda_file = tree.name(path)

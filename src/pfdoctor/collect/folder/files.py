@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,7 +60,11 @@ class Tree:
 
     def inside(self, path: Path | str) -> bool:
         """Whether the path, symbolic links followed, lies inside the boundary."""
-        real = os.path.realpath(path)
+        try:
+            real = os.path.realpath(path)
+        except (OSError, ValueError):
+            # a zero byte, or a name that no file system takes
+            return False
         boundary = os.path.realpath(self.boundary)
         return real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep)
 
@@ -76,7 +81,11 @@ class Tree:
                 "outside-boundary", f"{self.name(path)} lies outside {self.name(self.boundary)} and was not read"
             )
         try:
-            size = os.stat(path).st_size
+            status = os.stat(path)
+            if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+                # a pipe or a device would be read for ever
+                return Problem("unreadable", f"{self.name(path)} is no regular file")
+            size = status.st_size
             if size > MAX_BYTES:
                 return Problem("too-large", f"{size:,} bytes, more than the {MAX_BYTES:,} that are read")
             with open(path, "rb") as file:
@@ -85,8 +94,9 @@ class Tree:
             return Problem("missing", f"{self.name(path)} does not exist")
         except IsADirectoryError:
             return Problem("missing", f"{self.name(path)} is a folder")
-        except OSError as error:
-            return Problem("unreadable", f"{self.name(path)} cannot be read: {error.strerror or error}")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            return Problem("unreadable", f"{self.name(path)} cannot be read: {reason or error}")
         return decode(data)
 
     def listing(self, folder: Path | str) -> list[str] | None:
@@ -138,8 +148,8 @@ def decode(data: bytes) -> Text | Problem:
 def find_boundary(path: Path) -> Path:
     """The git root around the path, else the path itself (its folder, for a file)."""
     start = Path(os.path.abspath(path))
-    folder = start if start.is_dir() else start.parent
+    folder = start if os.path.isdir(start) else start.parent
     for candidate in (folder, *folder.parents):
-        if (candidate / ".git").exists():
+        if os.path.exists(candidate / ".git"):
             return candidate
     return folder

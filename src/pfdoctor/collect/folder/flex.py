@@ -70,7 +70,7 @@ def _sample_init(section: Section) -> list[str]:
 def _module_file(tree: Tree, folder: Path, module: str) -> str | None:
     base = module.replace(".", "/")
     for candidate in (f"{base}.py", f"{base}/__init__.py"):
-        if (folder / candidate).is_file() and tree.exists(folder / candidate):
+        if os.path.isfile(folder / candidate) and tree.exists(folder / candidate):
             return candidate
     return None
 

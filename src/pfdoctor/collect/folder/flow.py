@@ -280,7 +280,7 @@ _DOTENV_LINE = Pattern(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MUL
 
 def _dotenv(tree: Tree, folder: Path) -> Json:
     path = folder / ".env"
-    if not tree.exists(path) or not path.is_file():
+    if not tree.exists(path) or not os.path.isfile(path):
         return None
     text = tree.read(path)
     if isinstance(text, Problem):

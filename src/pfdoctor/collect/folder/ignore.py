@@ -6,10 +6,11 @@ Source: azure-ai-ml 1.35.2, azure/ai/ml/_utils/_asset_utils.py (get_ignore_file)
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pfdoctor.collect.folder.files import Problem, Tree
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, Unknown
 
 
 def ignore_file(tree: Tree, folder: Path) -> Path | None:
@@ -29,7 +30,11 @@ def hidden_files(tree: Tree, folder: Path, needed: list[tuple[str, str]]) -> Jso
     # imported here: few flow folders have an ignore file of their own
     from pathspec import PathSpec
 
-    spec = PathSpec.from_lines("gitwildmatch", lines)
+    try:
+        spec = PathSpec.from_lines("gitwildmatch", lines)
+    except (ValueError, re.error) as error:
+        # azure-ai-ml matches with pathspec too, and fails with it: nobody can say what it would upload
+        return Unknown("invalid-pattern", f"{path.name} holds a pattern that pathspec refuses: {error}").to_json()
     hidden: list[Json] = []
     for file, user in dict.fromkeys(needed):
         verdict = spec.check_file(file.removeprefix("./"))

@@ -143,7 +143,7 @@ class Joiner:
             if len(folders) == 1:
                 note("flow", folders[0], f"the model's path {facts['path']} holds it" if facts else "")
                 return folders[0], None
-            if target.is_file() and target.name in FLOW_FILES:
+            if os.path.isfile(target) and target.name in FLOW_FILES:
                 note("flow", target, "the model's path names it")
                 return target.parent, target
             return None

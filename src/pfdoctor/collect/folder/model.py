@@ -86,7 +86,7 @@ def _model(tree: Tree, folder: Path, facts: dict[str, Json]) -> tuple[dict[str, 
     if not tree.inside(target):
         outside = Unknown("outside-boundary", f"the model's path {path} lies outside what may be read").to_json()
         return facts | {"path_exists": outside, "flow_folders": outside, "entries": outside}, None
-    facts["path_exists"] = target.exists() and tree.exists(target)
+    facts["path_exists"] = os.path.exists(target) and tree.exists(target)
     if not facts["path_exists"]:
         return facts, None
     facts["folder"] = tree.name(target)
@@ -97,7 +97,7 @@ def _model(tree: Tree, folder: Path, facts: dict[str, Json]) -> tuple[dict[str, 
 
 def flow_folders(tree: Tree, target: Path) -> list[Path]:
     """The target, if it holds a flow file, or those of its sub-folders that do."""
-    if not target.is_dir():
+    if not os.path.isdir(target):
         return []
     names = tree.listing(target) or []
     if any(name in names for name in FLOW_FILES):
@@ -105,5 +105,5 @@ def flow_folders(tree: Tree, target: Path) -> list[Path]:
     return [
         target / name
         for name in names
-        if any(one in (tree.listing(target / name) or ()) for one in FLOW_FILES) and (target / name).is_dir()
+        if any(one in (tree.listing(target / name) or ()) for one in FLOW_FILES) and os.path.isdir(target / name)
     ]

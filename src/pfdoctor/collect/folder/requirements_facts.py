@@ -109,6 +109,6 @@ class RequirementsCollector:
     def _in_context(self, context: Path, written: str) -> Path | None:
         """The file of the build context that a path inside the image most likely is: the same path, else its name."""
         for candidate in (context / written.lstrip("/"), context / os.path.basename(written)):
-            if candidate.is_file():
+            if os.path.isfile(candidate):
                 return candidate
         return None

@@ -26,9 +26,9 @@ def read_sources(tree: Tree, folder: Path, wanted: dict[str, str], gathered: Gat
         if path in found:
             continue
         target = Path(os.path.normpath(folder / path))
-        if not tree.inside(target) or not target.is_file():
+        if not tree.inside(target) or not os.path.isfile(target):
             include = include_of(folder, path, gathered.flow.get("additional_includes"))
-            if include is None or not include.is_file():
+            if include is None or not os.path.isfile(include):
                 continue
             target = include
         text = tree.read(target)
@@ -66,7 +66,7 @@ def local_modules(tree: Tree, folder: Path) -> set[str]:
     for name in tree.listing(folder) or []:
         if name.endswith(".py"):
             modules.add(name[:-3])
-        elif "." not in name and (folder / name).is_dir():
+        elif "." not in name and os.path.isdir(folder / name):
             # a folder without __init__.py is a package too
             modules.add(name)
     return modules
@@ -78,7 +78,7 @@ def _imported_files(tree: Tree, folder: Path, source: dict[str, Json]) -> Iterat
             continue
         base = one["module"].lstrip(".").replace(".", "/")
         for candidate in (f"{base}.py", f"{base}/__init__.py", *(f"{base}/{name}.py" for name in one["names"])):
-            if candidate != ".py" and (folder / candidate).is_file() and tree.inside(folder / candidate):
+            if candidate != ".py" and os.path.isfile(folder / candidate) and tree.inside(folder / candidate):
                 yield candidate
 
 

@@ -65,6 +65,7 @@ class _Graph:
         inputs = flow.get("inputs")
         self._inputs = [one["name"] for one in inputs] if isinstance(inputs, list) else None
         self._names = [node["name"] for node in nodes if node["variant"] is None]
+        self._known = [str(name) for name in self._names if name is not None]
         # a reference is text, and YAML may have read the name as a number
         self._unnamed = {node["name"] for node in nodes if node.get("name_is_text") is False}
         self._aggregation = {node["name"] for node in nodes if node["aggregation"] and node["variant"] is None}
@@ -112,7 +113,7 @@ class _Graph:
             names = self._inputs or []
         else:
             reference["target_exists"] = head in self._names and head not in self._unnamed
-            names = [str(name) for name in self._names if name is not None]
+            names = self._known
         if (
             head != head.strip()
             or not head

@@ -32,7 +32,7 @@ def mark_defaults(view: dict[str, Json]) -> Json:
         return inputs
     return [
         {**one, "default_converts": converts(one["default"], one["type"])}
-        if one["has_default"] and one["type"] in KINDS
+        if one["has_default"] and isinstance(one["type"], str) and one["type"] in KINDS
         else {**one, "default_converts": None}
         for one in inputs
     ]
