@@ -141,3 +141,10 @@ def test_images(
     assert (facts["registry"], facts["repository"], facts["tag"]) == (registry, repository, tag)
     assert facts["family"] == family if family else "$unknown" in facts["family"]
     assert facts["python"] == python if python else "$unknown" in facts["python"]
+
+
+@pytest.mark.parametrize("text", ["RUN pip install " + "a " * 6000, "RUN pip install a\n" * 6000])
+def test_no_more_than_so_many_packages_are_read(text: str) -> None:
+    found = read_pip_installs("FROM a\n" + text, "Dockerfile")
+    assert len(found.entries) == 5000
+    assert found.unread is not None

@@ -105,3 +105,12 @@ def test_conda_and_pyproject() -> None:
     if project.unread is None:
         assert [(one["name"], one["pinned_version"]) for one in project.entries] == [("a", None), ("z", "1.2")]
     assert read_pyproject("[", "p").unread is not None
+
+
+def test_no_more_than_so_many_entries_are_read() -> None:
+    for text in ("a\n", "-r a\n", "--no-index\n"):
+        full = read_requirements(text * 5000, "requirements.txt")
+        assert (full.size(), full.unread) == (5000, None)
+        more = read_requirements(text * 5001, "requirements.txt")
+        assert more.size() == 5000
+        assert more.unread is not None

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pfdoctor.core import redact
 from pfdoctor.core.redact import INSTRUMENTATION_KEY, find_secrets, is_secret_name, redact_text, redact_value
 
 _LETTERS = string.ascii_letters + string.digits
@@ -294,6 +295,23 @@ def test_large_texts_are_cheap() -> None:
     best = min(_seconds(text) for _ in range(5))
     # 5 ms on the machine it was written on; wide enough for a busy one
     assert best < 0.05
+
+
+@pytest.mark.parametrize("text", ["AccountKey=", "AccountKey1=9", "api_key=a1B2c3d4e5f6g7h8;"])
+def test_values_inside_values_are_looked_at_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+    decide = redact._is_value
+
+    def count(value: str, name: str, **how: bool) -> bool:
+        nonlocal looked_at
+        looked_at += len(value)
+        return decide(value, name, **how)
+
+    monkeypatch.setattr(redact, "_is_value", count)
+    text *= 3000
+    once = redact_text(text)
+    assert looked_at < 20 * len(text)
+    assert redact_text(once) == once
 
 
 def _seconds(text: str) -> float:

@@ -24,7 +24,7 @@ def record(error: BaseException) -> str:
     """Write the log file; a clause that tells where it is, or that it could not be written."""
     folder = state_directory()
     now = datetime.now(timezone.utc)
-    path = folder / f"crash-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log"
+    path = folder / f"crash-{now:%Y%m%dT%H%M%S%f}-{os.getpid()}.log"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # for the user's eyes: paths of their code are in it

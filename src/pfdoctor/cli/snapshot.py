@@ -52,16 +52,7 @@ def to_text(cases: Iterable[Facts], problems: Iterable[dict[str, Json]], notices
 def replay(snapshot: Snapshot, examine: Callable[[Facts], _T], name: str) -> Iterator[_T]:
     """`examine` of every case. Raises FactsError where facts are not of the shape that the schema gives them."""
     for facts in snapshot.cases:
-        try:
-            yield examine(facts)
-        except PfdoctorError:
-            raise
-        except Exception as error:
-            # what pfdoctor writes has the schema's shape; a file that was edited may hold anything
-            kind = type(error).__name__
-            raise FactsError(
-                f"{name}: the facts of {facts.case['name']} do not have the shape of docs/facts.md ({kind})"
-            ) from error
+        yield _replayed(facts, examine, name)
 
 
 def _replayed(facts: Facts, examine: Callable[[Facts], _T], name: str) -> _T:

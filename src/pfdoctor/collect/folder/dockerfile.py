@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pfdoctor.collect.folder.image import read_image
-from pfdoctor.collect.folder.requirements import Place, RequirementsFile, read_requirement_words
+from pfdoctor.collect.folder.requirements import (
+    MAX_ENTRIES,
+    Place,
+    RequirementsFile,
+    read_requirement_words,
+    too_many,
+)
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 
@@ -78,12 +84,18 @@ def read_pip_installs(text: str, file: str) -> RequirementsFile:
         for command in _commands(instruction):
             words = _pip_arguments(command, "install")
             if words is not None:
+                if result.size() >= MAX_ENTRIES:
+                    result.unread = too_many(file)
+                    return result
                 place: Place = (instruction.line, 1, 4)
                 found = read_requirement_words(words, place, file, "dockerfile")
                 result.entries += found.entries
                 result.options += found.options
                 result.includes += found.includes
                 result.constraints += found.constraints
+                if found.unread is not None:
+                    result.unread = found.unread
+                    return result
     return result
 
 
@@ -191,23 +203,19 @@ _FROM = Pattern(r"(?:--\S+\s+)*(?P<base>\S+)(?:\s+as\s+(?P<alias>\S+))?\s*$", re
 def _stages(text: str) -> list[_Stage]:
     stages: list[_Stage] = []
     arguments: dict[str, str] = {}
+    lines = text.removeprefix("\ufeff").splitlines()
     for instruction in _instructions(text):
         if instruction.name == "FROM":
             match = _FROM.match(instruction.text)
             base = match["base"] if match else instruction.text.partition(" ")[0]
             alias = match["alias"] if match else None
-            column = _column(text, instruction.line, base)
+            column = max(lines[instruction.line - 1].find(base), 0) + 1
             stages.append(_Stage(alias, _substituted(base, arguments), instruction.line, column))
         elif stages:
             stages[-1].instructions.append(instruction)
         elif instruction.name == "ARG":
             arguments |= dict(_pairs(instruction.text))
     return stages
-
-
-def _column(text: str, line: int, piece: str) -> int:
-    lines = text.removeprefix("\ufeff").splitlines()
-    return max(lines[line - 1].find(piece), 0) + 1
 
 
 def _chain(stages: list[_Stage]) -> list[_Stage]:
@@ -268,7 +276,7 @@ def _base(reference: str) -> Json:
 # ------------------------------------------------------------------------------------------------- start, copy, user
 
 _SERVER = Pattern(
-    r"\b(?:gunicorn|uvicorn|hypercorn|waitress(?:-serve)?|runsvdir|azmlinfsrv)\b|\b(?:pf|promptflow)\b.*\bserve\b"
+    r"\b(?:gunicorn|uvicorn|hypercorn|waitress(?:-serve)?|runsvdir|azmlinfsrv)\b|\b(?:pf|promptflow)\b.{0,200}\bserve\b"
     r"|(?:^|[/\s\"'])start\.sh\b|/var/runit"
 )
 _NO_SERVER = Pattern(

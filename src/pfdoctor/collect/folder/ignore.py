@@ -1,7 +1,8 @@
 """Replays .amlignore and .gitignore: which files an upload by the Azure CLI or SDK leaves behind.
 
 azure-ai-ml reads one ignore file from the folder that it uploads: .amlignore, else .gitignore.
-Source: azure-ai-ml 1.35.2, azure/ai/ml/_utils/_asset_utils.py (get_ignore_file), which matches with pathspec as we do.
+Source: azure-ai-ml 1.35.2, azure/ai/ml/_utils/_asset_utils.py (get_ignore_file), which
+matches with a copy of pathspec's pattern.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ def hidden_files(tree: Tree, folder: Path, needed: list[tuple[str, str]]) -> Jso
     lines = text.text.splitlines()
     # imported here: few flow folders have an ignore file of their own
     from pathspec import PathSpec
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
     try:
-        spec = PathSpec.from_lines("gitwildmatch", lines)
+        spec = PathSpec.from_lines(GitIgnoreSpecPattern, lines)
     except (ValueError, re.error) as error:
         # azure-ai-ml matches with pathspec too, and fails with it: nobody can say what it would upload
         return Unknown("invalid-pattern", f"{path.name} holds a pattern that pathspec refuses: {error}").to_json()

@@ -37,11 +37,25 @@ class RequirementsFile:
         self.constraints: list[Include] = []
         self.unread: Unknown | None = None
 
+    def size(self) -> int:
+        return len(self.entries) + len(self.options) + len(self.includes) + len(self.constraints)
+
+
+MAX_ENTRIES = 5_000
+"""Of one file; no service installs so many packages."""
+
+
+def too_many(file: str) -> Unknown:
+    """Why the entries behind the first are not there."""
+    return Unknown("too-large", f"{file} names more than {MAX_ENTRIES:,} packages and options: the rest is not read")
+
 
 def read_requirements(text: str, file: str, installed_by: str = "requirements") -> RequirementsFile:
     """The lines of a requirements file. Never raises; a line that pip refuses is an entry with `problem` invalid."""
     gatherer = _Gatherer(file, installed_by)
     for line, place in _lines(text.removeprefix("\ufeff")):
+        if gatherer.is_full():
+            break
         gatherer.line(line, place)
     return gatherer.result
 
@@ -54,6 +68,8 @@ def read_requirement_words(words: Iterable[str], place: Place, file: str, instal
     gatherer = _Gatherer(file, installed_by)
     pending: str | None = None
     for word in words:
+        if gatherer.is_full():
+            break
         if pending is not None:
             gatherer.option(f"{pending} {word}", place, strict=False)
             pending = None
@@ -176,6 +192,13 @@ class _Gatherer:
         self._file = file
         self._installed_by = installed_by
         self.result = RequirementsFile()
+
+    def is_full(self) -> bool:
+        """Whether no more is read; then the result says so. To be asked only when there is more."""
+        full = self.result.size() >= MAX_ENTRIES
+        if full:
+            self.result.unread = too_many(self._file)
+        return full
 
     def line(self, line: str, place: Place) -> None:
         if line.startswith("-"):

@@ -16,10 +16,11 @@ _BRACES = Pattern(r"\$\{([^{}]+)\}|\{\{\s*([^{}]+?)\s*\}\}")
 def derive_values(view: dict[str, Json]) -> dict[str, Json]:
     """`served_llm_node_count`, `embedded_references`, `output_values` and `streamable_outputs` of a view's graph."""
     served = {one.node["name"]: one for one in definitions(view) if one.served}
+    referable = _referable(view["flow"])
     outputs = list(_outputs(view, served))
     return {
         "served_llm_node_count": sum(one.node["type"] == "llm" for one in served.values()),
-        "embedded_references": [found for one in served.values() for found in _embedded(view, one)],
+        "embedded_references": [found for one in served.values() for found in _embedded(referable, one)],
         "output_values": [value for value, _ in outputs if value is not None],
         "streamable_outputs": sum(streams for _, streams in outputs),
     }
@@ -38,11 +39,16 @@ def mark_defaults(view: dict[str, Json]) -> Json:
     ]
 
 
-def _embedded(view: dict[str, Json], definition: Definition) -> Iterator[dict[str, Json]]:
+def _referable(flow: dict[str, Json]) -> tuple[set[str], set[str]]:
+    """What a reference can name: the flow's inputs as `inputs.<name>`, and its nodes."""
+    return {f"inputs.{one['name']}" for one in items(flow.get("inputs"))}, {
+        one["name"] for one in items(flow.get("nodes"))
+    }
+
+
+def _embedded(referable: tuple[set[str], set[str]], definition: Definition) -> Iterator[dict[str, Json]]:
     """Literals that hold what reads like a reference to a node or input that exists."""
-    flow = view["flow"]
-    known = {f"inputs.{one['name']}" for one in items(flow.get("inputs"))}
-    nodes = {one["name"] for one in items(flow.get("nodes"))}
+    known, nodes = referable
     for index, one in enumerate(definition.node["inputs"]):
         if one["kind"] == "reference":
             continue

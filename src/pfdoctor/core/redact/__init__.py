@@ -11,8 +11,9 @@ makes it idempotent.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pfdoctor.core.model import Json
 from pfdoctor.core.pattern import Pattern
@@ -35,6 +36,8 @@ __all__ = ["INSTRUMENTATION_KEY", "find_secrets", "is_secret_name", "redact_text
 
 def redact_text(text: str) -> str:
     """The text with a token such as `[redacted: Azure OpenAI key]` for every literal secret; it has as many lines."""
+    if len(text) < _SHORTEST:
+        return text
     while True:
         hits = _without_tokens(text, _detect(text, code=False, broad=True))
         if not hits:
@@ -110,6 +113,8 @@ def _token(kind: str) -> str:
     return f"[redacted: {kind}]"
 
 
+_SHORTEST = len("://:p@h")
+"""No shorter text holds a secret."""
 _TOKEN = Pattern(r"\[redacted: [^\]\n]{1,60}\]")
 
 
@@ -118,13 +123,15 @@ def _without_tokens(text: str, hits: list[Hit]) -> list[Hit]:
     if not hits:
         return hits
     tokens = [match.span() for match in _TOKEN.finditer(text)] if "[redacted: " in text else []
+    known = set(tokens)
+    starts, ends = [start for start, _ in tokens], [end for _, end in tokens]
     joined: list[Hit] = []
     for hit in sorted(hits, key=lambda one: (one.start, -one.end, not one.recognised)):
         start, end = hit.start, hit.end
-        for token_start, token_end in tokens:
-            if start < token_end and token_start < end:
-                start, end = min(start, token_start), max(end, token_end)
-        if (start, end) in tokens:
+        # tokens do not overlap: those that this one touches follow the last that ends before it
+        for token_start, token_end in tokens[bisect_right(ends, start) : bisect_left(starts, end)]:
+            start, end = min(start, token_start), max(end, token_end)
+        if (start, end) in known:
             continue
         if joined and start < joined[-1].end:
             last = joined[-1]
@@ -189,8 +196,9 @@ _BLANK = Pattern(r"[ \t]+")
 _QUOTED = Pattern(
     r"""[rRbBuU]{0,2}(?P<quote>\\["']|["'`])(?P<value>(?:(?!(?P=quote))[^\n\\]|\\(?!["'\n])[^\n]){1,4000})(?P=quote)"""
 )
-_BARE = Pattern(r"[^\s\"'`<>|(){}\[\],;&\\]{4,4000}")
-_WORD = Pattern(r"[^\s\"'`<>|(){}\[\],\\]{4,4000}")
+_BARE = Pattern(r"[^\s\"'`<>|(){}\[\],;&\\]+")
+_WORD = Pattern(r"[^\s\"'`<>|(){}\[\],\\]+")
+_INDENTATION = Pattern(r"[^\S\n]*")
 _LINE_STARTS = frozenset(("", "-", "export", "set", "ENV", "ARG"))
 _NAME_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _NO_VALUE = frozenset(("", "$", "<", "{", "[", "#"))
@@ -202,73 +210,142 @@ _EXPRESSION = Pattern(r"[A-Za-z_][\w.]*(?:\(|\[|\.[A-Za-z_]+\b)|(?:await|lambda|
 
 def _named(text: str, lowered: str, *, code: bool, broad: bool) -> Iterator[Hit]:
     """Values beside the name of a secret: random ones, and for passwords anything that is no word."""
-    seen: set[int] = set()
+    found: list[tuple[int, int]] = []
     for trigger in _TRIGGERS:
         position = lowered.find(trigger)
         while position >= 0:
-            rest = _REST.match(text, position + len(trigger))
-            end = rest.end() if rest is not None else position + len(trigger)
-            if end not in seen:
-                seen.add(end)
-                hit = _value_after(text, position, end, code=code, broad=broad)
-                if hit is not None:
-                    yield hit
+            found.append((position, position + len(trigger)))
             position = lowered.find(trigger, position + len(trigger))
+    found.sort()
+    scan = _Scan(text, code=code, broad=broad)
+    seen: set[int] = set()
+    after = 0
+    for position, behind in found:
+        if position < after:  # inside a long secret
+            continue
+        rest = _REST.match(text, behind)
+        end = rest.end() if rest is not None else behind
+        if end not in seen:
+            seen.add(end)
+            hit = scan.value_after(position, end)
+            if hit is not None:
+                yield hit
+                after = hit.end if hit.end - hit.start > _ANALYSED else after
 
 
-def _value_after(text: str, position: int, end: int, *, code: bool, broad: bool) -> Hit | None:
-    """The secret behind the name that ends at `end` and holds a trigger at `position`, if there is one."""
-    head = text[max(0, position - 60) : position]
-    start = position - len(head) + len(head.rstrip(_NAME_LETTERS))
-    following = text[end : end + 3].lstrip()[:1]
-    separator = _SEPARATOR.match(text, end) if following in _AFTER_NAME or text[end : end + 1] in _LINE_ENDS else None
-    if separator is None:
-        if not (text.startswith("--", start) or text[max(0, start - 4) : start] in ("ENV ", "ARG ")):
-            return None
-        separator = _BLANK.match(text, end)
+_ANALYSED = 512
+"""So many characters of a value decide what it is."""
+_CROWDED = 64
+"""So many, where values overlap (`key=key=key=…`) and `_PATIENCE` characters of them have been looked at."""
+_PATIENCE = 4096
+_LONGEST_START = max(map(len, _LINE_STARTS))
+
+
+class _Scan:
+    """Looks for values from the beginning of a text to its end. Each step costs the same, however long lines are."""
+
+    def __init__(self, text: str, *, code: bool, broad: bool) -> None:
+        self._text = text
+        self._code = code
+        self._broad = broad
+        self._line = (0, -1, 0)
+        """The line looked at last: where it begins, where it ends, and where its text begins."""
+        self._runs: dict[Pattern, tuple[int, int]] = {}
+        self._covered = 0
+        self._analysed = 0
+
+    def value_after(self, position: int, end: int) -> Hit | None:
+        """The secret behind the name that ends at `end` and holds a trigger at `position`, if there is one."""
+        text = self._text
+        head = text[max(0, position - 60) : position]
+        start = position - len(head) + len(head.rstrip(_NAME_LETTERS))
+        following = text[end : end + 3].lstrip()[:1]
+        separator = (
+            _SEPARATOR.match(text, end) if following in _AFTER_NAME or text[end : end + 1] in _LINE_ENDS else None
+        )
         if separator is None:
+            if not (text.startswith("--", start) or text[max(0, start - 4) : start] in ("ENV ", "ARG ")):
+                return None
+            separator = _BLANK.match(text, end)
+            if separator is None:
+                return None
+        value_start = separator.end()
+        beginning = text[value_start : value_start + MIN_VALUE]
+        if beginning[:1] in _NO_VALUE or len(beginning) < MIN_VALUE or " " in beginning or "\n" in beginning:
             return None
-    value_start = separator.end()
-    beginning = text[value_start : value_start + MIN_VALUE]
-    if beginning[:1] in _NO_VALUE or len(beginning) < MIN_VALUE or " " in beginning or "\n" in beginning:
-        return None
-    name = text[start:end].lstrip("-.")
-    strength = strength_of(name)
-    if strength == 0:
-        return None
-    quoted = _QUOTED.match(text, value_start)
-    if quoted is not None:
-        begin, stop = quoted.span("value")
-    elif code:
-        return None
-    else:
-        bare = _bare(text, start, value_start)
-        if bare is None:
+        name = text[start:end].lstrip("-.")
+        strength = strength_of(name)
+        if strength == 0:
             return None
-        begin, stop = bare
-    value = text[begin:stop]
-    # in ["password", "username"] the second is no value of the first
-    assigned = quoted is not None and "," not in separator[0]
-    # x = y2z3 may be an expression of any language; x=y2z3 and x: y2z3 are settings
-    broad = broad and (assigned or ":" in separator[0] or separator[0] == "=")
-    if not is_secret(value, strength, assigned=assigned, broad=broad) or set(letters_of(value)) <= set(words_of(name)):
-        return None
-    recognised = strength == STRONG and is_random(value) and len(value) >= 32
-    return Hit(begin, stop, kind_of(name, value), name, recognised)
+        quoted = _QUOTED.match(text, value_start)
+        if quoted is not None:
+            begin, stop = quoted.span("value")
+        elif self._code:
+            return None
+        else:
+            bare = self._bare(start, value_start)
+            if bare is None:
+                return None
+            begin, stop = bare
+        value = self._deciding(begin, stop)
+        # in ["password", "username"] the second is no value of the first
+        assigned = quoted is not None and "," not in separator[0]
+        # x = y2z3 may be an expression of any language; x=y2z3 and x: y2z3 are settings
+        broad = self._broad and (assigned or ":" in separator[0] or separator[0] == "=")
+        if not _is_value(value, name, cut=len(value) < stop - begin, assigned=assigned, broad=broad):
+            return None
+        recognised = strength == STRONG and is_random(value) and len(value) >= 32
+        return Hit(begin, stop, kind_of(name, value), name, recognised)
+
+    def _deciding(self, begin: int, stop: int) -> str:
+        """The beginning of a value that decides what it is."""
+        if begin >= self._covered:
+            self._analysed = 0
+        self._covered = max(self._covered, stop)
+        limit = _ANALYSED if self._analysed < _PATIENCE else _CROWDED
+        value = self._text[begin : min(stop, begin + limit)]
+        self._analysed += len(value)
+        return value
+
+    def _bare(self, start: int, begin: int) -> tuple[int, int] | None:
+        """A value without quotes: to the end of the line that it or its name begins, else to the next separator."""
+        text = self._text
+        if _EXPRESSION.match(text, begin):
+            return None
+        line_start, line_end, line_text = self._line_of(begin)
+        before = max(line_start, start)
+        if before - line_text <= _LONGEST_START + 8 and text[line_text:before].strip() in _LINE_STARTS:
+            line = text[begin:line_end].split(" #", 1)[0].rstrip()
+            if " " not in line and len(line) <= _MAX_VALUE:
+                return begin, begin + len(line)
+        pattern = _WORD if text[begin - 1].isspace() else _BARE
+        run_start, run_end = self._runs.get(pattern, (0, 0))
+        if not run_start <= begin < run_end:
+            match = pattern.match(text, begin)
+            run_end = match.end() if match is not None else begin
+            self._runs[pattern] = (begin, run_end)
+        stop = min(run_end, begin + _MAX_VALUE)
+        return (begin, stop) if stop - begin >= 4 else None
+
+    def _line_of(self, position: int) -> tuple[int, int, int]:
+        line_start, line_end, _ = self._line
+        if not line_start <= position <= line_end:
+            text = self._text
+            line_start = text.rfind("\n", 0, position) + 1
+            line_end = text.find("\n", position)
+            line_end = line_end if line_end >= 0 else len(text)
+            indentation = _INDENTATION.match(text, line_start)
+            self._line = (line_start, line_end, indentation.end() if indentation is not None else line_start)
+        return self._line
 
 
-def _bare(text: str, start: int, begin: int) -> tuple[int, int] | None:
-    """A value without quotes: to the end of the line that it or its name begins, else to the next separator."""
-    if _EXPRESSION.match(text, begin):
-        return None
-    line_start = text.rfind("\n", 0, begin) + 1
-    if text[line_start : max(line_start, start)].strip() in _LINE_STARTS:
-        line_end = text.find("\n", begin)
-        line = text[begin : line_end if line_end >= 0 else len(text)].split(" #", 1)[0].rstrip()
-        if " " not in line and len(line) <= _MAX_VALUE:
-            return begin, begin + len(line)
-    match = (_WORD if text[begin - 1].isspace() else _BARE).match(text, begin)
-    return match.span() if match is not None else None
+@lru_cache(maxsize=256)
+def _is_value(value: str, name: str, *, cut: bool, assigned: bool, broad: bool) -> bool:
+    """Whether a value is the secret of that name, and no repetition of its words. The last word may be `cut` off."""
+    if not is_secret(value, strength_of(name), assigned=assigned, broad=broad):
+        return False
+    words = letters_of(value)
+    return not set(words[:-1] if cut else words) <= set(words_of(name))
 
 
 _BLOCK_KEY = r"[\"']?[ \t]*:[ \t]*\r?\n"
