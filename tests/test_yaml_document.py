@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -150,9 +150,11 @@ def fault(text: str, dialect: Dialect) -> str | None:
 @pytest.mark.parametrize(("dialect", "oracle"), [(Dialect.AZURE, pyyaml), (Dialect.FLOW, ruamel)])
 def test_no_tab_is_refused_that_the_consumer_takes(dialect: Dialect, oracle: Any, text: str) -> None:
     try:
-        oracle(text)
+        value = oracle(text)
     except (yaml.YAMLError, YAMLError, ValueError, TypeError):
         return
+    # ruamel.yaml takes `|`, a newline and a tab as a text; none of these files is a text as a whole
+    assume(not isinstance(value, str))
     assert fault(text, dialect) != "tab"
 
 
