@@ -132,7 +132,10 @@ FORMS = (
         "InstrumentationKey",
     ),
     _Form(
-        "JSON web token", ("eyJ",), _BEFORE + r"eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*", _varied
+        "JSON web token",
+        ("eyJ",),
+        _BEFORE + r"eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*",
+        _varied,
     ),
     _Form("GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), _BEFORE + r"gh[pousr]_[A-Za-z0-9]{30,}", _varied),
     _Form("GitHub token", ("github_pat_",), _BEFORE + r"github_pat_[A-Za-z0-9_]{20,}", _varied),
