@@ -124,6 +124,20 @@ def scaling(pfdoctor: str, results: Results) -> None:
     results.check("memory for 1,000 flows, MB", max(cost.megabytes for _, cost in costs), 300)
 
 
+def long_texts(pfdoctor: str, results: Results) -> None:
+    """220 KB in which each word is the name of a secret, beside the same amount of ordinary text."""
+    with tempfile.TemporaryDirectory() as folder:
+        ordinary, crowded = Path(folder) / "ordinary", Path(folder) / "crowded"
+        for target, word in ((ordinary, "AccountName "), (crowded, "AccountKey=")):
+            shutil.copytree(EXAMPLE / "flow", target)
+            template = next(target.glob("*.jinja2"))
+            template.write_text(template.read_text() + word * 20_000)
+        command = [pfdoctor, "check", "--format", "json"]
+        ours, theirs, ratio = side_by_side([*command, crowded], [*command, ordinary], 5)
+    detail = f"{ours * 1000:.0f} ms of CPU beside {theirs * 1000:.0f} ms"
+    results.check("names of secrets / ordinary words", ratio, 4, detail=detail)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pfdoctor", help="the command of an installed wheel")
@@ -137,6 +151,7 @@ def main() -> int:
         against_promptflow(options.pfdoctor, options.promptflow, results)
     else:
         print("left out: pf flow validate (no --promptflow)")
+    long_texts(options.pfdoctor, results)
     scaling(options.pfdoctor, results)
     print(f"{results.count - results.failed} passed, {results.failed} failed")
     return 1 if results.failed else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import string
-import time
 
 import pytest
 from hypothesis import given
@@ -290,13 +289,6 @@ def test_a_secret_inside_json_inside_a_text() -> None:
     assert secret not in redact_text(text)
 
 
-def test_large_texts_are_cheap() -> None:
-    text = (ORDINARY * 100)[:100_000]
-    best = min(_seconds(text) for _ in range(5))
-    # 5 ms on the machine it was written on; wide enough for a busy one
-    assert best < 0.05
-
-
 @pytest.mark.parametrize("text", ["AccountKey=", "AccountKey1=9", "api_key=a1B2c3d4e5f6g7h8;"])
 def test_values_inside_values_are_looked_at_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at = 0
@@ -312,9 +304,3 @@ def test_values_inside_values_are_looked_at_once(text: str, monkeypatch: pytest.
     once = redact_text(text)
     assert looked_at < 20 * len(text)
     assert redact_text(once) == once
-
-
-def _seconds(text: str) -> float:
-    start = time.process_time()
-    redact_text(text)
-    return time.process_time() - start
