@@ -116,3 +116,13 @@ def test_an_edited_snapshot_is_refused_or_replayed(tmp_path: Path, value: str) -
     snapshot["cases"][0]["declared"]["flow"]["nodes"][0] = json.loads(value)
     (tmp_path / "s.json").write_text(json.dumps(snapshot))
     assert main(["check", "--facts", str(tmp_path / "s.json"), "-o", str(tmp_path / "out.txt")]) in (0, 1, 2)
+
+
+def test_requirements_that_include_each_other_end_in_a_finding(tmp_path: Path) -> None:
+    folder = flow(tmp_path / "f")
+    (folder / "requirements.txt").write_text("promptflow\n-r base.txt\n-r more.txt\n")
+    (folder / "base.txt").write_text("-r requirements.txt\n-r more.txt\n")
+    (folder / "more.txt").write_text("jinja2\n")
+    _, found = report(folder, tmp_path / "r.json")
+    cyclic = [one for one in found["findings"] if one["rule"] == "requirements-include-cyclic"]
+    assert [one["message"].split()[0] for one in cyclic] == ["requirements.txt"]

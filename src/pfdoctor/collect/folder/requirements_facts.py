@@ -35,10 +35,30 @@ class RequirementsCollector:
         return {"files": self.files, "entries": entries, "options": self.options}
 
     def add_file(
-        self, path: Path, named_by: str, written: str, place: list[int] | None = None, file: str | None = None
+        self,
+        path: Path,
+        named_by: str,
+        written: str,
+        place: list[int] | None = None,
+        file: str | None = None,
+        within: tuple[str, ...] = (),
     ) -> None:
-        """Reads a requirements file and those it includes. `file` and `place` are where it is named."""
+        """Reads a requirements file and those it includes.
+
+        `file` and `place` are where it is named, `within` the files that are being read, outermost first.
+        """
         key = os.path.normpath(path)
+        if key in within and file is not None:
+            self.files.append(
+                {
+                    "path": written,
+                    "exists": True,
+                    "named_by": named_by,
+                    "includes_itself": True,
+                    "$file": file,
+                    "$at": {"": place or [1]},
+                }
+            )
         if key in self._seen or len(self._seen) >= _MAX_FILES:
             return
         self._seen.add(key)
@@ -46,7 +66,7 @@ class RequirementsCollector:
         exists: Json = True
         if isinstance(text, Problem):
             exists = False if text.code == "missing" else text.unknown().to_json()
-        fact: dict[str, Json] = {"path": written, "exists": exists, "named_by": named_by}
+        fact: dict[str, Json] = {"path": written, "exists": exists, "named_by": named_by, "includes_itself": False}
         if file is not None:
             fact |= {"$file": file, "$at": {"": place or [1]}}
         else:
@@ -67,6 +87,7 @@ class RequirementsCollector:
                 include.path,
                 list(include.place),
                 name,
+                (*within, key),
             )
 
     def add_environment(self, environment: EnvironmentFacts) -> None:
@@ -97,7 +118,16 @@ class RequirementsCollector:
             self._unread = self._unread or text
             return
         name = self._tree.name(path)
-        self.files.append({"path": path.name, "exists": True, "named_by": "pyproject", "$file": name, "$at": {"": [1]}})
+        self.files.append(
+            {
+                "path": path.name,
+                "exists": True,
+                "named_by": "pyproject",
+                "includes_itself": False,
+                "$file": name,
+                "$at": {"": [1]},
+            }
+        )
         self._take(read_pyproject(text.text, name))
 
     def _take(self, parsed: RequirementsFile) -> None:
