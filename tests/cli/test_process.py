@@ -98,6 +98,8 @@ def test_ctrl_c() -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # what a shell starts in the background ignores the signal, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2)
