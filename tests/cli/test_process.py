@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,16 @@ def test_a_full_disk_is_told(snapshot: Path) -> None:
     assert ended.stderr == "pfdoctor: error: cannot write to standard output: No space left on device\n"
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Lets children be interrupted: what a shell starts in the background ignores SIGINT, and hands that down."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no such signal there")
+@pytest.mark.usefixtures("heeded")
 def test_ctrl_c() -> None:
     # stdin stays open, so the process waits for its list of paths until it is interrupted
     with subprocess.Popen(
@@ -98,8 +108,6 @@ def test_ctrl_c() -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        # what a shell starts in the background ignores the signal, and so would its children
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2)
