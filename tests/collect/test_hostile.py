@@ -126,3 +126,17 @@ def test_requirements_that_include_each_other_end_in_a_finding(tmp_path: Path) -
     _, found = report(folder, tmp_path / "r.json")
     cyclic = [one for one in found["findings"] if one["rule"] == "requirements-include-cyclic"]
     assert [one["message"].split()[0] for one in cyclic] == ["requirements.txt"]
+
+
+def test_requirements_from_elsewhere_are_unknown_and_show_no_password(tmp_path: Path) -> None:
+    folder = flow(tmp_path / "f")
+    (folder / "requirements.txt").write_text(
+        f"promptflow==1.18.5\n-r https://user:{SECRET}@example.com/r.txt\n-r ${{HOME}}/r.txt\n-c https://example.com/c.txt\n"
+        "-c missing.txt\n-c there.txt\n"
+    )
+    (folder / "there.txt").write_text("promptflow==1.18.5\n")
+    _, found = report(folder, tmp_path / "r.json")
+    missing = [one["line"] for one in found["findings"] if one["rule"] == "requirements-include-missing"]
+    assert missing == [5]
+    main(["facts", str(folder), "-o", str(tmp_path / "s.json")])
+    assert SECRET not in (tmp_path / "s.json").read_text() + (tmp_path / "r.json").read_text()

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pfdoctor.collect.folder.files import Problem, Tree
-from pfdoctor.collect.folder.requirements import RequirementsFile, read_conda, read_pyproject, read_requirements
+from pfdoctor.collect.folder.files import Problem, Text, Tree
+from pfdoctor.collect.folder.requirements import (
+    Include,
+    RequirementsFile,
+    read_conda,
+    read_pyproject,
+    read_requirements,
+)
 from pfdoctor.core.model import Json
 
 if TYPE_CHECKING:
@@ -63,10 +70,12 @@ class RequirementsCollector:
             return
         self._seen.add(key)
         text = self._tree.read(path)
-        exists: Json = True
-        if isinstance(text, Problem):
-            exists = False if text.code == "missing" else text.unknown().to_json()
-        fact: dict[str, Json] = {"path": written, "exists": exists, "named_by": named_by, "includes_itself": False}
+        fact: dict[str, Json] = {
+            "path": written,
+            "exists": _existence(text),
+            "named_by": named_by,
+            "includes_itself": False,
+        }
         if file is not None:
             fact |= {"$file": file, "$at": {"": place or [1]}}
         else:
@@ -81,6 +90,11 @@ class RequirementsCollector:
         parsed = read_requirements(text.text, name, "dockerfile" if named_by == "dockerfile" else "requirements")
         self._take(parsed)
         for include in parsed.includes:
+            problem = _elsewhere(include.path)
+            if problem is not None:
+                self._unread = self._unread or problem
+                self._add_named(include, name, problem.unknown().to_json())
+                continue
             self.add_file(
                 Path(os.path.normpath(path.parent / include.path)),
                 "requirements",
@@ -89,6 +103,25 @@ class RequirementsCollector:
                 name,
                 (*within, key),
             )
+        for constraint in parsed.constraints:
+            # it installs nothing, so only whether it is there matters
+            found = _elsewhere(constraint.path) or self._tree.read(
+                Path(os.path.normpath(path.parent / constraint.path))
+            )
+            self._add_named(constraint, name, _existence(found))
+
+    def _add_named(self, include: Include, file: str, exists: Json) -> None:
+        """A file that is named by another and whose lines are not read."""
+        self.files.append(
+            {
+                "path": include.path,
+                "exists": exists,
+                "named_by": "requirements",
+                "includes_itself": False,
+                "$file": file,
+                "$at": {"": list(include.place)},
+            }
+        )
 
     def add_environment(self, environment: EnvironmentFacts) -> None:
         """What the environment's Dockerfile and conda file install."""
@@ -142,3 +175,18 @@ class RequirementsCollector:
             if os.path.isfile(candidate):
                 return candidate
         return None
+
+
+def _existence(found: Text | Problem) -> Json:
+    if isinstance(found, Problem) and found.code != "missing":
+        return found.unknown().to_json()
+    return not isinstance(found, Problem)
+
+
+def _elsewhere(written: str) -> Problem | None:
+    """Why an included file is none of ours to look for: pip takes addresses too, and replaces `${VARIABLE}`."""
+    if re.match(r"(?i)(?:https?|file|ftp):", written):
+        return Problem("not-read", f"{written} is an address, which is not opened")
+    if re.search(r"\$\{[A-Z0-9_]+\}", written):
+        return Problem("not-read", f"{written} depends on a variable of the machine that builds the image")
+    return None

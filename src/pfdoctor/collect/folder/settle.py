@@ -23,7 +23,8 @@ def settle(view: dict[str, Json]) -> tuple[dict[str, Json], dict[str, list[Json]
 def _settle(node: Json, path: str, key: str | None, file: str | None, origins: dict[str, list[Json]]) -> Json:
     if isinstance(node, dict):
         if "$unknown" in node:
-            return node
+            # why something is unknown often quotes what was read
+            return {"$unknown": _settle(node["$unknown"], "", None, None, {})}
         file = node.get("$file", file)
         places = node.get("$at")
         if places is not None and file is not None:
