@@ -140,3 +140,13 @@ def test_requirements_from_elsewhere_are_unknown_and_show_no_password(tmp_path: 
     assert missing == [5]
     main(["facts", str(folder), "-o", str(tmp_path / "s.json")])
     assert SECRET not in (tmp_path / "s.json").read_text() + (tmp_path / "r.json").read_text()
+
+
+def test_a_secret_that_is_a_key_is_not_shown(tmp_path: Path) -> None:
+    folder = flow(tmp_path / "f", value=f"{{{SECRET}: [{{{SECRET}: 1}}]}}")
+    file = folder / "flow.dag.yaml"
+    text = file.read_text().replace("inputs: {}\n", f"inputs: {{q: {{type: object, default: {{{SECRET}: 1}}}}}}\n", 1)
+    file.write_text(f"{text}environment_variables: {{{SECRET}: 1}}\n")
+    report(folder, tmp_path / "r.json")
+    main(["facts", str(folder), "-o", str(tmp_path / "s.json")])
+    assert SECRET not in (tmp_path / "s.json").read_text() + (tmp_path / "r.json").read_text()

@@ -6,6 +6,8 @@ begins (docs/decisions/0002-places-travel-beside-values.md).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pfdoctor.core.facts import join
 from pfdoctor.core.model import Json
 from pfdoctor.core.redact import redact_text, redact_value
@@ -30,7 +32,7 @@ def _settle(node: Json, path: str, key: str | None, file: str | None, origins: d
         if places is not None and file is not None:
             for name, place in places.items():
                 if place is not None:
-                    origins[join(path, name) if name else path] = [file, *place]
+                    origins[join(path, _shown(name)) if name else path] = [file, *place]
         settled = {}
         for name, value in node.items():
             if name in ("$at", "$file"):
@@ -38,13 +40,20 @@ def _settle(node: Json, path: str, key: str | None, file: str | None, origins: d
             transparent = name in ("items", "entries") and "$incomplete" in node
             # an entry {name: …, value: …} is named by its name
             named = _name_of(node) if name == "value" else None
-            settled[name] = _settle(value, path if transparent else join(path, name), named or name, file, origins)
+            shown = _shown(name)
+            settled[shown] = _settle(value, path if transparent else join(path, shown), named or name, file, origins)
         return settled
     if isinstance(node, list):
         return [_settle(element, f"{path}[{index}]", key, file, origins) for index, element in enumerate(node)]
     if isinstance(node, str):
         return redact_value(node, key)
     return node
+
+
+@lru_cache(maxsize=4096)
+def _shown(name: str) -> str:
+    """The key without a secret: a user's mapping may hold one there. Most keys are the schema's, again and again."""
+    return redact_text(name)
 
 
 def _name_of(entry: dict[str, Json]) -> str | None:

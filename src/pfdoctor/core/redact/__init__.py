@@ -69,7 +69,7 @@ def redact_value(value: Json, key: str | None = None) -> Json:
         # promptflow's custom connections: every value below `secrets` is one, whatever its name
         secret = "secret" if key is not None and key.lower() == "secrets" else None
         return {
-            name: redact_value(element, secret or (below if name == "value" and below else name))
+            redact_text(name): redact_value(element, secret or (below if name == "value" and below else name))
             for name, element in value.items()
         }
     return value
