@@ -69,20 +69,7 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     )
 
 
-_RANK = {
-    status: rank
-    for rank, status in enumerate(
-        (
-            Status.CONFIRMED,
-            Status.LATENT,
-            Status.CONTRADICTED,
-            Status.SUSPECTED,
-            Status.UNKNOWN,
-            Status.PASS,
-            Status.NOT_APPLICABLE,
-        )
-    )
-}
+_RANK = {status: rank for rank, status in enumerate(Status)}
 
 
 class _Outcome(NamedTuple):

@@ -75,7 +75,7 @@ class Grade(_Ranked):
 
 
 class Status(Enum):
-    """What a rule came to for one subject: cause (true, unknown, false) times symptom (see diagnose)."""
+    """What a rule came to for one subject: cause (true, unknown, false) times symptom (see diagnose). Worst first."""
 
     CONFIRMED = "confirmed"
     LATENT = "latent"

@@ -7,16 +7,8 @@ from typing import NamedTuple
 
 from pfdoctor.core.model import Finding, Missing, Report, Severity, Status, Unknown
 
-# The worst first: a rule that came to several statuses in several cases is counted under the first of them.
-_WORST = (
-    Status.CONFIRMED,
-    Status.LATENT,
-    Status.CONTRADICTED,
-    Status.SUSPECTED,
-    Status.UNKNOWN,
-    Status.PASS,
-    Status.NOT_APPLICABLE,
-)
+# A rule that came to several statuses in several cases is counted under the worst of them.
+_WORST = tuple(Status)
 
 MISSING, NOT_OURS = "missing", "not-ours"
 """Problems of a path that the user named: it does not exist; it is a file of something else, which is no gap."""
