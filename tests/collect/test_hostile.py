@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -150,3 +151,24 @@ def test_a_secret_that_is_a_key_is_not_shown(tmp_path: Path) -> None:
     report(folder, tmp_path / "r.json")
     main(["facts", str(folder), "-o", str(tmp_path / "s.json")])
     assert SECRET not in (tmp_path / "s.json").read_text() + (tmp_path / "r.json").read_text()
+
+
+def test_a_file_in_a_folder_that_cannot_be_listed_is_not_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = flow(tmp_path / "f", path="closed/deep/n.py")
+    assert report(folder, tmp_path / "r.json")[0] == 1
+    (folder / "closed").mkdir()
+    assert report(folder, tmp_path / "r.json")[0] == 1
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        # root may list every folder, so the system's refusal is played
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    code, found = report(folder, tmp_path / "r.json")
+    assert code == 0
+    assert not [one for one in found["findings"] if one["rule"].startswith("node-source")]

@@ -79,7 +79,8 @@ def _look_into_code(tree: Tree, folder: Path, section: Section, gathered: Gather
         node["source_in_code"] = None
         if path and isinstance(code, str) and tree.inside(folder / code):
             base = Path(os.path.normpath(folder / code))
-            node["source_in_code"] = _exists_exactly(tree, base, path) and os.path.isfile(base / path)
+            present = _exists_exactly(tree, base, path) and os.path.isfile(base / path)
+            node["source_in_code"] = tree.existence(base / path, present)
 
 
 def _node(
@@ -179,6 +180,7 @@ def _source_file(tree: Tree, folder: Path, path: str | None, includes: Json) -> 
             facts["source_exists"] = facts["source_in_includes"] = True
         else:
             facts["source_actual"] = _other_spelling(tree, folder, path)
+            facts["source_exists"] = tree.existence(target, present=False)
     return facts
 
 

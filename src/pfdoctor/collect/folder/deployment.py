@@ -188,12 +188,13 @@ def _code(tree: Tree, folder: Path, section: Section) -> Json:
     if remote or any_placeholder(code) or not tree.inside(base):
         why = Unknown("remote", f"the code {code} is not among the files").to_json()
         return facts | {"code_exists": why, "scoring_script_exists": why if script else None}
-    facts["code_exists"] = os.path.isdir(base)
+    facts["code_exists"] = tree.existence(base, os.path.isdir(base))
     if script is not None:
         if any_placeholder(script):
             facts["scoring_script_exists"] = Unknown("placeholder", f"{script} is a placeholder").to_json()
         else:
-            facts["scoring_script_exists"] = os.path.isfile(base / script) and tree.exists(base / script)
+            present = os.path.isfile(base / script) and tree.exists(base / script)
+            facts["scoring_script_exists"] = tree.existence(base / script, present)
     return facts
 
 

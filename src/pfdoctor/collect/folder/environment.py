@@ -193,6 +193,7 @@ def _build(tree: Tree, folder: Path, build: Section, result: EnvironmentFacts) -
         return
     facts["path_exists"] = os.path.isdir(context)
     if not facts["path_exists"]:
+        facts["path_exists"] = tree.existence(context, present=False)
         return
     result.context = context
     dockerfile = context / (named or "Dockerfile")
@@ -200,6 +201,7 @@ def _build(tree: Tree, folder: Path, build: Section, result: EnvironmentFacts) -
     if not facts["dockerfile_exists"]:
         actual = tree.spelling(dockerfile)
         facts["dockerfile_actual"] = actual if actual is not None and actual != dockerfile.name else None
+        facts["dockerfile_exists"] = tree.existence(dockerfile, present=False)
         return
     result.dockerfile = dockerfile_facts(tree, dockerfile, result.documents, context)
 
@@ -230,7 +232,7 @@ def _missing(tree: Tree, context: Path, text: str, base: Json) -> dict[str, Json
             # Docker takes every source as relative to the context, with or without a slash before it
             target = context / posixpath.normpath("/" + copy.source).lstrip("/")
             inside = tree.inside(target)
-            if inside and not _exists(target):
+            if inside and tree.existence(target, _exists(target)) is False:
                 copies.append({"$at": {"": [copy.line]}, "source": copy.source})
             everything_known = everything_known and inside and not os.path.isdir(target)
         else:
@@ -277,6 +279,8 @@ def _conda(tree: Tree, folder: Path, section: Section, result: EnvironmentFacts)
         if facts["exists"]:
             result.conda = _conda_document(tree, path, result)
             result.conda_file = tree.name(path)
+        else:
+            facts["exists"] = tree.existence(path, present=False)
     if result.conda is not None:
         _conda_content(result.conda.value, facts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -113,6 +114,13 @@ class Tree:
         """Whether a file or folder of exactly this spelling exists, whatever the file system thinks of case."""
         return self.spelling(path) == os.path.basename(os.path.abspath(path))
 
+    def existence(self, path: Path | str, present: bool) -> Json:
+        """The fact whether a path is there: unknown when it was not seen, in a folder that may not be looked into."""
+        closed = None if present else _closed_above(path)
+        if closed is None:
+            return present
+        return Unknown("unreadable", f"{self.name(closed)} cannot be listed").to_json()
+
     def spelling(self, path: Path | str) -> str | None:
         """The name under which the path exists: its own, or one that differs only in case; None when there is none."""
         folder, name = os.path.split(os.path.abspath(path))
@@ -122,6 +130,29 @@ class Tree:
         if name in names:
             return name
         return next((one for one in names if one.lower() == name.lower()), None)
+
+
+# the folder is there, and the machine keeps what is in it to itself
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+
+
+def _closed_above(path: Path | str) -> str | None:
+    """The nearest folder above the path that is there, if it cannot be listed."""
+    folder = os.path.dirname(os.path.abspath(path))
+    while True:
+        try:
+            os.scandir(folder).close()
+        except OSError as error:
+            if error.errno in _CLOSED:
+                return folder
+        except ValueError:
+            return None
+        else:
+            return None
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
 
 
 def decode(data: bytes) -> Text | Problem:

@@ -213,7 +213,7 @@ def _environment(tree: Tree, folder: Path, section: Section) -> Json:
     named = child.text("python_requirements_txt") if child is not None else None
     present = tree.exists(folder / "requirements.txt")
     file = named if named is not None else "requirements.txt" if present else None
-    named_exists = tree.exists(folder / named) if named is not None else None
+    named_exists = tree.existence(folder / named, tree.exists(folder / named)) if named is not None else None
     image = child.text("image") if child is not None else None
     return {
         "$at": child.places("image", "python_requirements_txt")
@@ -241,7 +241,7 @@ def _additional_includes(tree: Tree, folder: Path, section: Section) -> Json:
             {
                 "$at": {"": list(place) if place else None},
                 "path": entry,
-                "exists": tree.exists(target)
+                "exists": tree.existence(target, tree.exists(target))
                 if inside
                 else Unknown("outside-boundary", f"{entry} lies outside what may be read").to_json(),
                 "outside": not str(target).startswith(str(folder) + os.sep),

@@ -88,6 +88,7 @@ def _model(tree: Tree, folder: Path, facts: dict[str, Json]) -> tuple[dict[str, 
         return facts | {"path_exists": outside, "flow_folders": outside, "entries": outside}, None
     facts["path_exists"] = os.path.exists(target) and tree.exists(target)
     if not facts["path_exists"]:
+        facts["path_exists"] = tree.existence(target, present=False)
         return facts, None
     facts["folder"] = tree.name(target)
     facts["entries"] = tree.listing(target) or []
