@@ -10,7 +10,19 @@ import math
 from collections.abc import Iterable, Iterator
 
 import pfdoctor
-from pfdoctor.core.model import Finding, Json, Missing, Remedy, Report, Severity, Status, Unknown
+from pfdoctor.core.model import (
+    Finding,
+    Json,
+    Missing,
+    Origin,
+    Place,
+    Reading,
+    Remedy,
+    Report,
+    Severity,
+    Status,
+    Unknown,
+)
 from pfdoctor.report.summary import Gate, Sighting, Summary, summarise
 
 SCHEMA_NAME = "pfdoctor/report/v1"
@@ -129,7 +141,7 @@ def _text(severity: Severity | None) -> str | None:
 
 def _finding(sighting: Sighting) -> dict[str, Json]:
     finding: Finding = sighting.finding
-    origin = finding.origin
+    origin = finding.origin if isinstance(finding.origin, Origin) else None
     return {
         "rule": finding.rule,
         "title": finding.title,
@@ -145,21 +157,32 @@ def _finding(sighting: Sighting) -> dict[str, Json]:
         "line": origin.line if origin else None,
         "column": origin.column if origin else None,
         "end_column": origin.end_column if origin else None,
+        "reading": _reading(finding.origin),
         "evidence": [
             {
                 "path": one.path,
                 "value": _plain(one.value),
-                "file": one.origin.file if one.origin else None,
-                "line": one.origin.line if one.origin else None,
+                "file": one.origin.file if isinstance(one.origin, Origin) else None,
+                "line": one.origin.line if isinstance(one.origin, Origin) else None,
+                "reading": _reading(one.origin),
             }
             for one in finding.evidence
         ],
         "missing": [_missing(one) for one in finding.missing],
         "remedies": [_remedy(one) for one in finding.remedies],
-        "related": [{"path": one.file, "line": one.line, "column": one.column} for one in finding.related],
+        "related": [
+            {"path": one.file, "line": one.line, "column": one.column}
+            for one in finding.related
+            if isinstance(one, Origin)
+        ],
         "fingerprint": finding.fingerprint,
         "help": finding.help_uri,
     }
+
+
+def _reading(place: Place | None) -> Json:
+    """The answer of a service that a fact came from; null for what a file says."""
+    return place.to_json() if isinstance(place, Reading) else None
 
 
 def _missing(missing: Missing) -> dict[str, Json]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pfdoctor.core.message import show
-from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Remedy, Report, Status
+from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Reading, Remedy, Report, Status
 from pfdoctor.report.style import (
     EMPTY,
     Line,
@@ -153,6 +153,8 @@ def _place(finding: Finding, excerpts: Mapping[str, dict[str, str]], width: int)
     if origin is None:
         return [line(Span("  --> ", "dim"), Span(visible(finding.subject), "place"))]
     lines = [line(Span("  --> ", "dim"), Span(visible(str(origin)), "place"))]
+    if isinstance(origin, Reading):
+        return lines
     source = excerpts.get(origin.file, {}).get(str(origin.line))
     if source is not None and source.strip():
         lines += _excerpt(source, origin, severity_style(finding.severity), width)
@@ -182,8 +184,10 @@ def _excerpt(source: str, origin: Origin, style: Style, width: int) -> list[Line
 
 def _evidence(evidence: Evidence) -> list[Span]:
     spans = [Span(f"{_fact(evidence.path)} = {visible(_value(evidence.value))}")]
-    if evidence.origin is not None:
-        place = Origin(evidence.origin.file, evidence.origin.line)
+    place = evidence.origin
+    if isinstance(place, Origin):
+        place = Origin(place.file, place.line)
+    if place is not None:
         spans.append(Span(f"  ({visible(str(place))})", "dim"))
     return spans
 
