@@ -63,8 +63,9 @@ class Document:
                     self._fail(key, "a key must be a text")
                 if key.value in mapping:
                     self._fail(key, f"the key {key.value!r} stands here twice")
-                mapping[key.value] = self._value(value, (*path, key.value))
-                self.lines[(*path, key.value)] = (self.file, key.start_mark.line + 1)
+                below = (*path, key.value)
+                mapping[key.value] = self._value(value, below)
+                self.lines[below] = (self.file, key.start_mark.line + 1)
             return mapping
         if isinstance(node, yaml.SequenceNode):
             return [self._value(element, (*path, str(index))) for index, element in enumerate(node.value)]
