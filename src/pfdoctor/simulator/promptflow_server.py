@@ -1,8 +1,9 @@
 """The real prompt flow serving app behind a deployment, in a process and a virtual environment of its own.
 
 It is started as the image starts it (gunicorn, `create_app(extension_type="azureml")`), with the environment that the
-platform gives a container: the deployment's variables, its resource id, the model folder, the identity endpoint. Two
-things differ: it listens on a free port of loopback, and its way to Azure is a proxy that knows only this simulator.
+platform gives a container: the deployment's variables, its resource id, the model folder, the identity endpoint. Three
+things differ: it listens on a free port of loopback, its way to Azure is a proxy that knows only this simulator, and
+when it ends it stays down until the deployment is updated (the platform would start it again and again).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import NamedTuple
 
 import aiohttp
 
-from pfdoctor.simulator.dataplane import Answer, Deployment, Endpoint, Request
+from pfdoctor.simulator.container import StandIn
+from pfdoctor.simulator.dataplane import Answer, Container, Deployment, Endpoint, Endpoints, Request
 
 PYTHON_VARIABLE = "PFDOCTOR_PROMPTFLOW_PYTHON"
 """Names the interpreter of a virtual environment with promptflow-core[azureml-serving] and gunicorn."""
@@ -40,6 +42,23 @@ class Surroundings(NamedTuple):
     """The variables IDENTITY_ENDPOINT and IDENTITY_HEADER for an endpoint: the header says whose tokens it may get."""
 
 
+class PromptflowServing:
+    """Puts the real app behind each deployment whose `simulation` names a flow's folder, and a stand-in elsewhere."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+
+    def __call__(self, endpoint: Endpoint, deployment: Deployment, endpoints: Endpoints) -> Container:
+        """A container for the deployment, not yet started."""
+        if "flow" not in deployment.simulation:
+            return StandIn(endpoint, deployment, endpoints)
+
+        def log(line: str) -> None:
+            endpoints.log(endpoint.name, deployment.name, "InferenceServer", line)
+
+        return PromptflowServer(endpoint, deployment, self._surroundings, log)
+
+
 class PromptflowServer:
     """One process of the real serving app; a `Container`."""
 
@@ -56,13 +75,15 @@ class PromptflowServer:
         self._session: aiohttp.ClientSession | None = None
         self._model_dir = tempfile.TemporaryDirectory(prefix="pfdoctor-model-")
         self._starting = asyncio.Lock()
+        self._came_up = False
 
     async def ready(self) -> bool:
-        """Start it at the first call; True once its workers answer, False when it gave up."""
+        """Start it at the first call, and wait until it answers; False once it has given up."""
         async with self._starting:
-            if self._process is None:
-                await self._start()
-            return await self._answers()
+            if self._reading is None:
+                self._reading = await self._start()
+                self._came_up = await self._answers(self._reading)
+            return self._came_up and not self._reading.done()
 
     async def answer(self, request: Request) -> Answer:
         """Pass the request on, with the headers that the app looks at."""
@@ -97,11 +118,14 @@ class PromptflowServer:
             await self._reading
         self._model_dir.cleanup()
 
-    async def _start(self) -> None:
+    async def _start(self) -> asyncio.Task[None]:
+        """Start gunicorn, and give the task that reads what it prints and lasts as long as it does."""
         model = self._put_model()
+        variables = self._deployment.environment_variables
         command = (
-            *(self._surroundings.python, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--workers", "1"),
-            *("--timeout", "300", "--no-control-socket"),
+            *(self._surroundings.python, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket"),
+            *("--workers", variables.get("PROMPTFLOW_WORKER_NUM", "1"), "--timeout", "300"),
+            *("--threads", variables.get("PROMPTFLOW_WORKER_THREADS", "1")),
             'promptflow.core._serving.app:create_app(extension_type="azureml")',
         )
         self._url = asyncio.get_running_loop().create_future()
@@ -115,7 +139,7 @@ class PromptflowServer:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
-        self._reading = asyncio.create_task(self._read_log(self._process, self._url))
+        return asyncio.create_task(self._read_log(self._process, self._url))
 
     def _put_model(self) -> Path:
         """A copy of the flow where the platform mounts a model, since the app and its tools may write beside it."""
@@ -160,16 +184,16 @@ class PromptflowServer:
         if not url.done():
             url.set_exception(ChildProcessError(f"the serving app ended with {process.returncode} before it listened"))
 
-    async def _answers(self) -> bool:
+    async def _answers(self, reading: asyncio.Task[None]) -> bool:
         """Whether /health does: gunicorn listens long before its worker has loaded the flow, and keeps us waiting."""
-        process, session, url = self._process, self._session, self._url
-        if process is None or session is None or url is None or self._reading is None:
+        session, url = self._session, self._url
+        if session is None or url is None:
             return False
         try:
             asking = asyncio.create_task(_health(session, await url))
         except ChildProcessError:
             return False
-        done, _ = await asyncio.wait({asking, self._reading}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({asking, reading}, return_when=asyncio.FIRST_COMPLETED)
         if asking in done:
             return asking.result()
         asking.cancel()
