@@ -32,7 +32,7 @@ from pfdoctor.simulator.latency import latencies
 WORKSPACE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/chat"
 GRANTED = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.timezone.utc)
-CHAT: Mapping[str, Json] = {"connections": ["aoai"], "outputs": {"answer": {"type": "string", "value": "hello"}}}
+CHAT: Mapping[str, Json] = {"connections": ["aoai"], "answer": {"answer": "hello"}}
 DENIED = "Access denied to list workspace secret due to invalid authentication."
 
 
@@ -385,8 +385,8 @@ def test_bad_requests_and_exceptions_of_user_code_are_400_inside_and_424_outside
 def test_answers_are_negotiated_by_the_literal_accept_header(
     accept: str, streaming: bool, expected: str | None
 ) -> None:
-    outputs = {"answer": {"type": "string", "value": "hello there"}}
-    reply = ask(World(deployment(simulation={"outputs": outputs, "streaming": streaming})), Accept=accept)
+    simulation = {"answer": {"answer": "hello there"}, "streaming": streaming}
+    reply = ask(World(deployment(simulation=simulation)), Accept=accept)
     if expected is None:
         assert refused(reply)[:3] == (424, "406", "model_error")
     else:

@@ -1,4 +1,4 @@
-"""The real serving app of promptflow behind the gateway, its Azure calls answered on loopback.
+"""The real serving app of promptflow behind the gateway, its Azure calls answered on loopback; the stand-in beside it.
 
 Needs an interpreter with promptflow, named by PFDOCTOR_PROMPTFLOW_PYTHON; tests/run.py makes one where there is none.
 """
@@ -9,8 +9,9 @@ import asyncio
 import base64
 import datetime as dt
 import json
+import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,6 @@ from pfdoctor.simulator.proxy import ConnectProxy
 
 SCENARIOS = Path(__file__).parents[2] / "examples" / "scenarios"
 WORKSPACE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
-HEADERS = {"Authorization": "Bearer key"}
 
 
 class Azure:
@@ -34,10 +34,11 @@ class Azure:
 
     def __init__(self, listed: int) -> None:
         self.listed = listed
+        """The status of listsecrets."""
         self.calls: list[str] = []
         self.lines: list[str] = []
         own_id = f"{WORKSPACE}/onlineEndpoints/chat"
-        simulation = {"flow": "flows/describe"}
+        simulation = {"flow": "flows/describe", "answer": {"answer": "hi, at aoai.invalid"}}
         blue = Deployment("blue", f"{own_id}/deployments/blue", "Succeeded", {}, 60, 1, 1, simulation, SCENARIOS)
         identity = Identity(system="principal")
         self.chat = Endpoint("chat", own_id, "Key", {"blue": 100}, {}, True, identity, {"blue": blue})
@@ -69,7 +70,8 @@ class Azure:
         return endpoint is self.chat and credential == "key"
 
     def list_secrets(self, principal: str, workspace: str, connection: str) -> int:
-        raise AssertionError(f"only a stand-in asks this way: {principal}, {workspace}, {connection}")
+        assert (principal, workspace, connection) == ("principal", WORKSPACE, "aoai")
+        return self.listed
 
     def now(self) -> dt.datetime:
         return dt.datetime.now(dt.timezone.utc)
@@ -79,21 +81,31 @@ class Azure:
         self.lines.append(line)
 
 
+class Answer(NamedTuple):
+    status: int
+    model_status: str
+    content_type: str
+    body: str
+    """Without the gateway's addition."""
+
+
 class Site(NamedTuple):
     url: str
     session: aiohttp.ClientSession
     proxy: ConnectProxy
 
-    async def __call__(self, method: str, path: str, body: Mapping[str, str] | None = None) -> tuple[int, str, str]:
-        """Status, the model's own status and the body without the gateway's addition."""
-        address = f"{self.url}/online/chat/{path}"
-        async with self.session.request(method, address, json=body, headers=HEADERS) as response:
+    async def __call__(self, method: str, path: str, body: str = "", accept: str = "*/*", app: str = "real") -> Answer:
+        address = f"{self.url}/{app}/online/chat/{path}"
+        headers = {"Authorization": "Bearer key", "Accept": accept}
+        async with self.session.request(method, address, data=body, headers=headers) as response:
             model_status = response.headers.get("ms-azureml-model-error-statuscode", "")
-            return response.status, model_status, (await response.text()).removesuffix(GUIDE)
+            text = (await response.text()).removesuffix(GUIDE)
+            return Answer(response.status, model_status, response.headers["Content-Type"], text)
 
 
 @asynccontextmanager
-async def serving(azure: Azure, python: str, folder: Path) -> AsyncIterator[Site]:
+async def serving(azure: Azure, python: str, folder: Path, beside: Azure | None = None) -> AsyncIterator[Site]:
+    """The real app under /real and, for the world `beside`, a stand-in under /stand-in."""
     authority = Authority(folder)
     app = web.Application()
     app.router.add_get("/identity", azure.token)
@@ -109,7 +121,10 @@ async def serving(azure: Azure, python: str, folder: Path) -> AsyncIterator[Site
     surroundings = Surroundings(python, proxy.url, authority.ca_file, lambda _: variables)
     gateway = Gateway(azure, PromptflowServing(surroundings))
     front = web.Application()
-    front.add_routes(gateway.routes())
+    for prefix, routes in (("/real", gateway.routes()), ("/stand-in", Gateway(beside or azure).routes())):
+        part = web.Application()
+        part.add_routes(routes)
+        front.add_subapp(prefix, part)
     front_runner = web.AppRunner(front)
     await front_runner.setup()
     await web.TCPSite(front_runner, "127.0.0.1", 0).start()
@@ -123,35 +138,56 @@ async def serving(azure: Azure, python: str, folder: Path) -> AsyncIterator[Site
         await runner.cleanup()
 
 
+QUESTION = '{"question": "hi"}'
+ASKED = [
+    ("GET", "health", "", "*/*"),
+    ("GET", "version", "", "*/*"),
+    ("GET", "swagger.json", "", "*/*"),
+    ("GET", "", "", "*/*"),
+    ("GET", "score", "", "*/*"),
+    ("GET", "nope/nor/this", "", "*/*"),
+    ("POST", "health", "", "*/*"),
+    ("POST", "feedback", "{}", "*/*"),
+    ("POST", "score", QUESTION, "*/*"),
+    ("POST", "score", QUESTION, "application/json;q=0.5"),
+    ("POST", "score", QUESTION, "application/json; charset=utf-8"),
+    ("POST", "score", QUESTION, "text/event-stream"),
+    ("POST", "score", '{"input_data": {"question": "hi"}}', "*/*"),
+    ("POST", "score", '["hi"]', "*/*"),
+]
+
+
 def test_without_the_role_scoring_fails_and_with_it_the_same_process_answers(
     promptflow_python: str, tmp_path: Path
 ) -> None:
-    azure = Azure(listed=403)
+    azure, beside = Azure(listed=403), Azure(listed=403)
 
     async def conversation() -> None:
-        async with serving(azure, promptflow_python, tmp_path) as ask:
-            status, _, health = await ask("GET", "health")
-            assert (status, json.loads(health)["status"]) == (200, "Healthy")
-            document = json.loads((await ask("GET", "swagger.json"))[2])
-            assert document["info"]["x-flow-name"] == "describe"
-            status, model_status, body = await ask("POST", "score", {"question": "hi"})
-            assert (status, model_status) == (424, "400")
-            message = json.loads(body)["error"]["message"]
+        async with serving(azure, promptflow_python, tmp_path, beside) as ask:
+            health = await ask("GET", "health")
+            assert (health.status, json.loads(health.body)["status"]) == (200, "Healthy")
+            assert json.loads((await ask("GET", "swagger.json")).body)["info"]["x-flow-name"] == "describe"
+            refused = await ask("POST", "score", QUESTION)
+            assert (refused.status, refused.model_status) == (424, "400")
+            message = json.loads(refused.body)["error"]["message"]
             assert message.startswith("Access denied to list workspace secret due to invalid authentication.")
-            azure.listed = 200
-            assert await ask("POST", "score", {"question": "hi"}) == (200, "", '{"answer":"hi, at aoai.invalid"}\n')
-            status, model_status, body = await ask("POST", "score", {"question": "boom"})
-            assert (status, model_status) == (424, "400")
-            assert json.loads(body)["error"]["message"] == "Execution failure in 'describe': (ValueError) boom"
-            assert [host for host in ask.proxy.refused if not host.endswith("monitor.azure.com:443")] == []
+            assert await ask("POST", "score", QUESTION, app="stand-in") == refused
+            azure.listed = beside.listed = 200
+            for request in ASKED:  # and the stand-in says the same
+                assert await ask(*request) == await ask(*request, app="stand-in")
+            answer = await ask("POST", "score", QUESTION)
+            assert (answer.status, answer.body) == (200, '{"answer":"hi, at aoai.invalid"}\n')
+            failed = await ask("POST", "score", '{"question": "boom"}')
+            assert (failed.status, failed.model_status) == (424, "400")
+            assert json.loads(failed.body)["error"]["message"] == "Execution failure in 'describe': (ValueError) boom"
+            assert [host for host in ask.proxy.refused if not host.endswith(".monitor.azure.com:443")] == []
 
     asyncio.run(conversation())
     path = WORKSPACE.replace("resourceGroups", "resourcegroups") + "/connections/aoai/listsecrets"
-    # At start, at the first request, and at the one that found it.
+    # At start, at the first request, and at the one that got it.
     assert azure.calls == [f"POST https://management.azure.com{path}?api-version=2023-04-01-preview"] * 3
-    log = "\n".join(azure.lines)
-    assert log.count("Starting gunicorn") == 1
-    assert "[pfserving-app][ERROR] - Promptflow serving app error: {'message': \"Access denied to list" in log
+    assert any("[ERROR] - Promptflow serving app error: {'message': \"Access denied" in line for line in azure.lines)
+    assert _of_the_app(beside.lines) - _of_the_app(azure.lines) == set()
 
 
 def test_a_connection_that_is_not_there_ends_it(promptflow_python: str, tmp_path: Path) -> None:
@@ -159,10 +195,18 @@ def test_a_connection_that_is_not_there_ends_it(promptflow_python: str, tmp_path
 
     async def conversation() -> None:
         async with serving(azure, promptflow_python, tmp_path) as ask:
-            assert (await ask("GET", "health"))[0] == 424
-            assert (await ask("GET", "health"))[0] == 424
+            first, second = await ask("GET", "health"), await ask("GET", "health")
+            assert (first.status, first.model_status) == (424, "503")
+            assert first == second == await ask("GET", "health", app="stand-in")
 
     asyncio.run(conversation())
     assert len(azure.calls) == 1
     assert any("OpenURLNotFoundError: Open url /subscriptions/s/resourcegroups/rg/" in line for line in azure.lines)
     assert any(line.endswith("Reason: Worker failed to boot.") for line in azure.lines)
+
+
+def _of_the_app(lines: list[str]) -> set[str]:
+    """The log lines of the app itself, without what differs from run to run."""
+    told = (re.sub(r"^.*(?=\[pfserving-app\])|'messageFormat'.*(?='referenceCode')", "", line) for line in lines)
+    same = (re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=Project path: ).*", "…", line) for line in told)
+    return {line for line in same if line.startswith("[pfserving-app]")}

@@ -43,13 +43,17 @@ _DEPLOYMENT = re.compile(
 
 
 class ServingError(Exception):
-    """An exception of the serving app: `kind` is its class, `code` what its JSON answer calls it."""
+    """An exception of the serving app: `kind` is its class, `code` what its JSON answer calls it.
 
-    def __init__(self, kind: str, message: str, code: str = "UserError") -> None:
+    `bases` are the classes between the two, as its log nests them.
+    """
+
+    def __init__(self, kind: str, message: str, code: str = "UserError", bases: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.code = code
+        self.bases = bases
 
     @property
     def status(self) -> int:
@@ -63,7 +67,8 @@ class AccessDeniedError(ServingError):
     """The one failure that the app tolerates at start, and tries again at each request."""
 
     def __init__(self) -> None:
-        super().__init__("promptflow.core._errors.OpenURLUserAuthenticationError", ACCESS_DENIED)
+        kind = "promptflow.core._errors.OpenURLUserAuthenticationError"
+        super().__init__(kind, ACCESS_DENIED, bases=("UserAuthenticationError",))
 
 
 class Workspace(NamedTuple):

@@ -164,8 +164,10 @@ class StandIn:
         if exception is not None:
             return self._fail(str(exception))
         self._app("INFO", "Flow run result: <REDACTED>")
-        question = next((str(value) for value in data.values()), "")
-        outputs = {name: field.settings.get("value", question) for name, field in flow.answered(self._included).items()}
+        first = next(iter(data.values()), "")
+        values = self._simulation.get("answer")
+        given = values if isinstance(values, Mapping) else {}
+        outputs = {name: given.get(name, first) for name in flow.answered(self._included)}
         return self._negotiate(outputs, request)
 
     def _fail(self, exception: str) -> Answer:
@@ -239,9 +241,18 @@ def _not_found(request: Request) -> Answer:
 
 
 def _presented(error: ServingError) -> dict[str, Json]:
-    """The dict that the app logs of an exception, as far as it tells more than the answer."""
-    inner = {"code": error.kind.rpartition(".")[2], "innerError": None}
-    return {"message": error.message, "code": error.code, "innerError": inner}
+    """The dict that the app logs of an exception."""
+    inner: dict[str, Json] | None = None
+    for code in (error.kind.rpartition(".")[2], *reversed(error.bases)):
+        inner = {"code": code, "innerError": inner}
+    return {
+        "message": error.message,
+        "messageFormat": "",
+        "messageParameters": {},
+        "referenceCode": "ServingApp" if "._serving." in error.kind else "Core",
+        "code": error.code,
+        "innerError": inner,
+    }
 
 
 def _media_types(accept: str) -> Iterator[str]:

@@ -7,8 +7,9 @@ Beside its ARM body a deployment has the free mapping `simulation`, which says h
 
     flow: ../flows/chat           folder with flow.dag.yaml: what the real app serves, and the stand-in reads
     inputs: {question: string}    where there is no folder: name to type, or to {type, default, is_chat_input, …}
-    outputs: {answer: string}     the same, or {type, value, evaluation_only, …}; `value` is what the stand-in answers
+    outputs: {answer: string}     the same, or to {type, evaluation_only, …}
     connections: [aoai]           connections that the flow names
+    answer: {answer: hello}       what the stand-in answers; an output without value echoes the first input
     version: 1.18.5               the version that /health and /version tell
     latency_ms: [900, 1200]       of /score, in turn; or {p50, p95, max}
     latency_scale: 0.01           how much of a latency and of the request timeout is really waited (1: all)

@@ -114,6 +114,7 @@ def request_data(flow: FlowInterface, body: bytes) -> Mapping[str, Json]:
                 "promptflow.core._serving._errors.JsonPayloadRequiredForMultipleInputFields",
                 "Promptflow executor received non json data, but there's more than 1 input fields, "
                 "please use json request data instead.",
+                bases=("BadRequest",),
             ) from None
         data = {next(iter(flow.inputs)): body.decode("utf-8", "replace")}
     given = data if isinstance(data, dict | list | str) else ()
@@ -122,6 +123,7 @@ def request_data(flow: FlowInterface, body: bytes) -> Mapping[str, Json]:
         raise ServingError(
             "promptflow.core._serving._errors.MissingRequiredFlowInput",
             f"Required input fields {missing} are missing in request data {data!r}",
+            bases=("BadRequest",),
         )
     for name, field in flow.inputs.items():
         _check_type(name, field, data.get(name))
