@@ -159,7 +159,7 @@ FromAzConfig: TypeAlias = Annotated[
         help="Take subscription, resource group and workspace from `az configure --defaults` and the current account.",
     ),
 ]
-CloudName: TypeAlias = Annotated[
+Cloud: TypeAlias = Annotated[
     str | None,
     option("--cloud", metavar="NAME", help="AzureCloud, AzureChinaCloud, AzureUSGovernment or a metadata URL's cloud."),
 ]
