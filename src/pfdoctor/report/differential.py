@@ -35,7 +35,10 @@ def differential_lines(case: CaseResult, width: int, *, verbose: bool) -> list[L
 def _next_steps(case: CaseResult, width: int) -> list[Line]:
     """The commands that would decide about suspects, the one that decides most first."""
     suspects = {
-        cause.rule: cause.next_step for group in case.differentials for cause in group.causes if cause.next_step
+        cause.rule: cause.next_step
+        for group in case.differentials
+        for cause in group.causes
+        if cause.next_step and not group.follows
     }
     steps = Counter(suspects.values()).most_common(_STEPS_SHOWN)
     if not steps:
@@ -43,7 +46,7 @@ def _next_steps(case: CaseResult, width: int) -> list[Line]:
     lines = [line(Span("next", "strong"))]
     for step, number in steps:
         lines += wrap(
-            [Span(visible(str(step)), "fix"), Span(f"  would decide about {count(number, 'suspect')}", "dim")],
+            [Span(visible(str(step)), "fix"), Span(f" · would decide about {count(number, 'suspect')}", "dim")],
             width,
             "  ",
             "      ",
