@@ -63,15 +63,15 @@ class Document:
                     self._fail(key, "a key must be a text")
                 if key.value in mapping:
                     self._fail(key, f"the key {key.value!r} stands here twice")
-                place = (*path, key.value)
-                mapping[key.value] = self._value(value, place)
-                self.lines[place] = (self.file, key.start_mark.line + 1)
+                below = (*path, key.value)
+                mapping[key.value] = self._value(value, below)
+                self.lines[below] = (self.file, key.start_mark.line + 1)
             return mapping
         if isinstance(node, yaml.SequenceNode):
             return [self._value(element, (*path, str(index))) for index, element in enumerate(node.value)]
         if not isinstance(node, yaml.ScalarNode):
             self._fail(node, "this is neither a mapping nor a list nor a value")
-        return node.value if node.style else _scalar(node.value)
+        return _scalar(node.value) if node.style is None else node.value
 
     def _fail(self, node: yaml.Node, problem: str) -> NoReturn:
         raise ScenarioError(f"{self.file}:{node.start_mark.line + 1}: {problem}")
