@@ -107,13 +107,17 @@ class Rule(NamedTuple):
 
 
 class Symptom(NamedTuple):
-    """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line."""
+    """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line.
+
+    What other programs write too (`common`) counts only in a log of ours, see relevance.
+    """
 
     id: str
     title: str
     contains: tuple[str, ...]
     matches: str | None
     references: tuple[Reference, ...]
+    common: bool = False
 
 
 class Catalogue:
