@@ -1,4 +1,4 @@
-"""One fault of the serving app a case: the files and variables that make it, what is asked, what a diagnosis must say."""
+"""One fault of the serving app a case: what makes it, what is asked of the app, what a diagnosis has to say."""
 
 from __future__ import annotations
 
@@ -200,9 +200,7 @@ CASES: dict[str, Case] = {
         ["relative-import-in-tool"],
         FOLLOWS,
     ),
-    "syntax-error": Case(
-        "A node is no Python", dag(answer="def answer(question:\n"), ["python-syntax-error"], FOLLOWS
-    ),
+    "syntax-error": Case("A node is no Python", dag(answer="def answer(question:\n"), ["python-syntax-error"], FOLLOWS),
     "raises-at-import": Case(
         "A node raises when it is imported",
         dag(answer=tool("return question", before="import os\n\nKEY = os.environ['SEARCH_KEY']\n")),
@@ -210,7 +208,10 @@ CASES: dict[str, Case] = {
         [*FOLLOWS, "dotenv-not-uploaded"],
     ),
     "no-tool": Case(
-        "A node's file has no tool", dag(answer="def answer(question):\n    return 1\n"), ["tool-function-missing"], FOLLOWS
+        "A node's file has no tool",
+        dag(answer="def answer(question):\n    return 1\n"),
+        ["tool-function-missing"],
+        FOLLOWS,
     ),
     "two-tools": Case(
         "A node's file has two tools",
@@ -219,13 +220,19 @@ CASES: dict[str, Case] = {
         FOLLOWS,
     ),
     "node-file-missing": Case(
-        "The file of a node is not there", {"flow.dag.yaml": DAG}, ["tool-file-absent", "node-source-file-missing"], FOLLOWS
+        "The file of a node is not there",
+        {"flow.dag.yaml": DAG},
+        ["tool-file-absent", "node-source-file-missing"],
+        FOLLOWS,
     ),
     "flow-file-missing": Case(
         "There is no flow file", {"answer.py": ANSWER}, ["model-without-flow", "model-path-above-flow"], FOLLOWS
     ),
     "flow-files-several": Case(
-        "There are two flow files", dag(**{"flow.flex.yaml": "entry: answer:answer\n"}), ["flow-file-duplicated"], FOLLOWS
+        "There are two flow files",
+        dag(**{"flow.flex.yaml": "entry: answer:answer\n"}),
+        ["flow-file-duplicated"],
+        FOLLOWS,
     ),
     "flow-yaml-broken": Case(
         "The flow file is no YAML",
@@ -286,7 +293,8 @@ CASES: dict[str, Case] = {
         "A node uses a tool of a package that is not installed",
         dag(
             DAG + "- name: lookup\n  type: python\n  source:\n    type: package\n"
-            "    tool: promptflow_vectordb.tool.common_index_lookup.search\n  inputs:\n    queries: ${inputs.question}\n"
+            "    tool: promptflow_vectordb.tool.common_index_lookup.search\n"
+            "  inputs:\n    queries: ${inputs.question}\n"
         ),
         ["lookup-tools-missing", "vectordb-package-missing"],
         [*FOLLOWS, "package-tool-not-provided", "legacy-tool-name", "promptflow-tool-unknown"],
@@ -301,7 +309,9 @@ CASES: dict[str, Case] = {
         FOLLOWS,
     ),
     "samples-json-invalid": Case(
-        "samples.json is no JSON", dag(**{"samples.json": "[{'question': 'hi'}]"}), ["samples-json-invalid"],
+        "samples.json is no JSON",
+        dag(**{"samples.json": "[{'question': 'hi'}]"}),
+        ["samples-json-invalid"],
         [*FOLLOWS, "response-fields-not-json"],
     ),
     "response-fields-not-json": Case(
@@ -311,9 +321,7 @@ CASES: dict[str, Case] = {
         [*FOLLOWS, "samples-json-invalid"],
         env={"PROMPTFLOW_RESPONSE_INCLUDED_FIELDS": "['answer']"},
     ),
-    "engine-unknown": Case(
-        "The engine does not exist", dag(), ["serving-engine-unknown"], FOLLOWS, engine="FastAPI"
-    ),
+    "engine-unknown": Case("The engine does not exist", dag(), ["serving-engine-unknown"], FOLLOWS, engine="FastAPI"),
     "insights-malformed": Case(
         "The connection string of Application Insights is malformed",
         dag(),
@@ -335,7 +343,10 @@ CASES: dict[str, Case] = {
         llm_flow(),
         ["config-override-names-no-workspace"],
         [*FOLLOWS, "connection-missing-in-workspace"],
-        env={"PRT_CONFIG_OVERRIDE": "deployment.subscription_id=1, deployment.resource_group=g, deployment.workspace_name=w"},
+        env={
+            "PRT_CONFIG_OVERRIDE": "deployment.subscription_id=1, deployment.resource_group=g, "
+            "deployment.workspace_name=w"
+        },
         extension="azureml",
         stub=(404, openai_error("ResourceNotFound", "not found")),
     ),
@@ -361,8 +372,8 @@ CASES: dict[str, Case] = {
         ["deployment-id-not-understood"],
         FOLLOWS,
         env={
-            "AML_DEPLOYMENT_RESOURCE_ID": "/subscriptions/1/resourcegroups/g/providers/microsoft.machinelearningservices"
-            "/workspaces/w/onlineendpoints/e/deployments/d"
+            "AML_DEPLOYMENT_RESOURCE_ID": "/subscriptions/1/resourcegroups/g/providers"
+            "/microsoft.machinelearningservices/workspaces/w/onlineendpoints/e/deployments/d"
         },
         extension="azureml",
     ),
@@ -476,8 +487,8 @@ CASES: dict[str, Case] = {
             401,
             openai_error(
                 "401",
-                "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
-                "active subscription and use a correct regional API endpoint for your resource.",
+                "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key "
+                "for an active subscription and use a correct regional API endpoint for your resource.",
             ),
         ),
     ),
@@ -492,8 +503,8 @@ CASES: dict[str, Case] = {
             429,
             openai_error(
                 "429",
-                "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-06-01 have exceeded "
-                "token rate limit of your current OpenAI S0 pricing tier. Please retry after 6 seconds.",
+                "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-06-01 have "
+                "exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after 6 seconds.",
             ),
         ),
         requests=(Request(timeout=8),),
@@ -578,7 +589,9 @@ CASES: dict[str, Case] = {
         "The Accept header has a charset",
         dag(),
         ["accept-header-refused"],
-        requests=(raw('{"question": "hi"}', Content_Type="application/json", Accept="application/json; charset=utf-8"),),
+        requests=(
+            raw('{"question": "hi"}', Content_Type="application/json", Accept="application/json; charset=utf-8"),
+        ),
     ),
     "accept-quality-fastapi": Case(
         "The Accept header has a quality, on fastapi",
@@ -721,7 +734,11 @@ CASES: dict[str, Case] = {
     ),
     "out-of-memory": Case(
         "A worker is killed as for memory",
-        dag(answer=tool("os.kill(os.getpid(), signal.SIGKILL)", "return question", before="import os\nimport signal\n\n")),
+        dag(
+            answer=tool(
+                "os.kill(os.getpid(), signal.SIGKILL)", "return question", before="import os\nimport signal\n\n"
+            )
+        ),
         ["out-of-memory"],
         requests=(Request(timeout=12),),
     ),

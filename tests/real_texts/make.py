@@ -85,7 +85,7 @@ class Stub(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
         """Nothing: what is kept is what the app prints."""
 
 
@@ -122,8 +122,8 @@ def run(name: str, case: Case, stub: str) -> tuple[str, list[str]]:
                 "PFDOCTOR_ARM": f"{stub}/{name}",
                 "IDENTITY_ENDPOINT": f"{stub}/token",
                 "IDENTITY_HEADER": "header",
-                "AML_DEPLOYMENT_RESOURCE_ID": "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/rg-support"
-                "/providers/Microsoft.MachineLearningServices/workspaces/ws-support/onlineEndpoints/support"
+                "AML_DEPLOYMENT_RESOURCE_ID": "/subscriptions/00000000-0000-0000-0000-00000000000a"
+                "/resourceGroups/rg-support/providers/Microsoft.MachineLearningServices/workspaces/ws-support/onlineEndpoints/support"
                 "/deployments/blue",
             }
         for key, value in case.env.items():
@@ -158,14 +158,20 @@ def run(name: str, case: Case, stub: str) -> tuple[str, list[str]]:
 def _started(process: subprocess.Popen[bytes], port: int) -> bool:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
-            connection.request("GET", "/health")
-            connection.getresponse().read()
+        if _answers(port):
             return True
-        except OSError:
-            time.sleep(0.3)
+        time.sleep(0.3)
     return False
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+    try:
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+    except OSError:
+        return False
+    return True
 
 
 def _ask(process: subprocess.Popen[bytes], port: int, case: Case) -> list[str]:
@@ -229,7 +235,9 @@ def keep(name: str, case: Case, log: str, answers: list[str]) -> None:
     if answers:
         (folder / "response.txt").write_text("\n".join(answers), "utf-8")
     expectation = {"title": case.title, "expect": case.expect, "allowed": case.allowed, "never": case.never}
-    (folder / "case.yaml").write_text(yaml.safe_dump(expectation, sort_keys=False, allow_unicode=True, width=118), "utf-8")
+    (folder / "case.yaml").write_text(
+        yaml.safe_dump(expectation, sort_keys=False, allow_unicode=True, width=118), "utf-8"
+    )
 
 
 def main(names: list[str]) -> int:

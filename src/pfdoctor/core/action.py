@@ -199,8 +199,8 @@ def _key(fact: FactPath, scope: Scope) -> str:
 
 
 def _place(fact: FactPath, scope: Scope) -> str:
-    origin: Origin | None = scope.facts.origin(scope.look_up(fact).path)
-    return f"{origin.file}:{origin.line or 1}: " if origin is not None else ""
+    origin = scope.facts.origin(scope.look_up(fact).path)
+    return f"{origin.file}:{origin.line or 1}: " if isinstance(origin, Origin) else ""
 
 
 def _as_yaml(value: Json) -> str:

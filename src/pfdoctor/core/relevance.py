@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 OURS = (
     "promptflow",
     "prompt flow",
@@ -68,7 +66,7 @@ SHORT = 40
 
 
 class Relevance:
-    """Fed the lines of a text in any order, it knows whether what other programs write too counts in it."""
+    """Fed a text piece by piece, it knows whether what other programs write too counts in it."""
 
     __slots__ = ("_foreign", "_lines", "_ours")
 
@@ -77,15 +75,16 @@ class Relevance:
         self._foreign = False
         self._lines = 0
 
-    def feed(self, lines: Iterable[str]) -> None:
-        """Takes notice of some lines."""
-        for line in lines:
-            self._lines += 1
-            if self._ours:
-                continue
-            lower = line.lower()
-            self._ours = any(marker in lower for marker in OURS)
-            self._foreign = self._foreign or any(marker in lower for marker in FOREIGN)
+    def feed(self, piece: str) -> None:
+        """Takes notice of the next part of the text."""
+        if self._ours:
+            return
+        lower = piece.lower()
+        self._ours = any(marker in lower for marker in OURS)
+        # in a long text that does not speak of us it does not matter what else it speaks of
+        if not self._ours and not self._foreign and self._lines <= SHORT:
+            self._foreign = any(marker in lower for marker in FOREIGN)
+        self._lines += piece.count("\n")
 
     @property
     def ours(self) -> bool:
