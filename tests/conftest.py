@@ -11,6 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Read before the environment is emptied; tests/run.py sets it.
+_PROMPTFLOW_PYTHON = os.environ.get("PFDOCTOR_PROMPTFLOW_PYTHON")
+
 # Variables that change what pfdoctor or the libraries below it do; the machine's own must not decide a test.
 _SPOKEN_FOR = ("AZURE_", "CLICOLOR", "GITHUB_", "PFDOCTOR_", "SYSTEM_", "XDG_")
 _SPOKEN_FOR_EXACTLY = ("CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "SOURCE_DATE_EPOCH", "TF_BUILD")
@@ -32,6 +35,14 @@ def quiet_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         for name, value in {"HOME": home, "USERPROFILE": home, "TERM": "dumb", "COLUMNS": "80"}.items():
             patch.setenv(name, value)
         yield
+
+
+@pytest.fixture(scope="session")
+def promptflow_python() -> str:
+    """An interpreter that has promptflow, for tests that run the real thing as a program."""
+    if not _PROMPTFLOW_PYTHON:
+        pytest.skip("PFDOCTOR_PROMPTFLOW_PYTHON names no interpreter with promptflow; tests/run.py makes one")
+    return _PROMPTFLOW_PYTHON
 
 
 @pytest.fixture(scope="session")

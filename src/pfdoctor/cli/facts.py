@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pfdoctor.cli.options import option
+from pfdoctor.cli.options import FilesFrom, NoProgress, Paths, option
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()
 def facts(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH…", help="Files, folders or whole repositories; by default the current folder."),
-    ] = None,
-    files_from: Annotated[
-        str | None, option("--files-from", metavar="FILE", help="Read more paths from a file, one a line; - is stdin.")
-    ] = None,
+    paths: Paths = None,
+    files_from: FilesFrom = None,
     output: Annotated[
         str, option("--output", "-o", metavar="FILE", help="Where the snapshot goes; - is stdout.")
     ] = "-",
-    no_progress: Annotated[bool, option("--no-progress", help="Draw no progress bar.")] = False,
+    no_progress: NoProgress = False,
 ) -> int:
     """Collect the facts of every case and save them, without secrets, as a snapshot.
 

@@ -44,6 +44,7 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     """Every rule on exactly these facts: nothing is derived. Examples of rules state derived facts themselves."""
     findings: list[Finding] = []
     unknown: list[Finding] = []
+    ruled_out: dict[str, tuple[Evidence, ...]] = {}
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}
     scopes = {view: Scope(facts, view, seen={}) for view in VIEWS}
     present = {view for view in VIEWS if facts.has_view(view)} | ({"logs"} if facts.has_logs else set())
@@ -59,8 +60,10 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
                 findings.append(_finding(rule, result))
             elif result.status is Status.UNKNOWN:
                 unknown.append(_bare(rule, result))
+            elif result.status is Status.PASS and "logs" in present and _is_seen(rule, facts):
+                ruled_out.setdefault(rule.id, _distinct(result.verdict.evidence))
     findings = _without_general(_merge(findings), catalogue)
-    return CaseResult(
+    case = CaseResult(
         name=facts.case["name"],
         kind=facts.case["kind"],
         findings=tuple(sorted(findings, key=_by_place)),
@@ -69,6 +72,12 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
         joins=tuple(facts.document.get("joins", ())),
         excerpts=facts.document.get("excerpts", {}),
     )
+    if not facts.has_logs:
+        return case
+    # imported here: a check of files alone, which has to start fast, has no log to explain
+    from pfdoctor.core.differential import explain
+
+    return explain(case, ruled_out, facts, catalogue)
 
 
 _RANK = {status: rank for rank, status in enumerate(Status)}
@@ -80,9 +89,11 @@ def _views(rule: Rule, facts: Facts, present: set[str]) -> tuple[str, ...]:
         chosen = tuple(view for view in rule.views if view in present)
         # a rule that names every view it looks at speaks of them all at once
         return chosen[:1] if rule.subject.root == "document" else chosen
-    if "logs" in present and rule.symptoms and symptom_state(rule, facts) is SymptomState.SEEN:
-        return rule.views[:1]
-    return ()
+    return rule.views[:1] if "logs" in present and _is_seen(rule, facts) else ()
+
+
+def _is_seen(rule: Rule, facts: Facts) -> bool:
+    return bool(rule.symptoms) and symptom_state(rule, facts) is SymptomState.SEEN
 
 
 class _Outcome(NamedTuple):
@@ -150,12 +161,14 @@ def _finding(rule: Rule, outcome: _Outcome) -> Finding:
         return bare._replace(fingerprint=fingerprint(rule.id, bare.subject, ""))
     wording = rule.wording
     key = messages.render(rule.key, wording.texts, scope) if rule.key is not None else ""
+    # a suspicion rests on facts that nobody saw: it is told in general words where its own would have gaps
+    complete = messages.is_complete(wording.message, wording.texts, scope)
     return bare._replace(
-        message=messages.render(wording.message, wording.texts, scope),
+        message=messages.render(wording.message, wording.texts, scope) if complete else rule.title,
         fingerprint=fingerprint(rule.id, bare.subject, key),
         origin=_origin(rule, scope, outcome.verdict),
         evidence=_distinct(outcome.verdict.evidence),
-        remedies=_remedies(wording, scope),
+        remedies=_remedies(wording, scope) if complete else (),
         related=tuple(
             origin for path in wording.related if (origin := scope.facts.origin(scope.look_up(path).path)) is not None
         ),

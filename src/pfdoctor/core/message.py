@@ -30,6 +30,11 @@ def render(text: str, paths: dict[str, FactPath], scope: Scope) -> str:
     return _PLACEHOLDER.sub(lambda match: show(value(match[1])), text)
 
 
+def is_complete(text: str, paths: dict[str, FactPath], scope: Scope) -> bool:
+    """Whether every fact that the text shows is known."""
+    return not any(isinstance(scope.look_up(paths[name]).value, Unknown) for name in placeholders(text))
+
+
 def show(value: Json) -> str:
     """A fact's value as a person reads it."""
     if isinstance(value, Unknown):

@@ -258,8 +258,51 @@ class Finding(NamedTuple):
         return (self.origin.file, self.origin.line or 0, self.origin.column or 0)
 
 
+class Trace(NamedTuple):
+    """A line of a log that shows a symptom, redacted."""
+
+    source: str
+    line: int | None
+    text: str
+
+
+class Cause(NamedTuple):
+    """A rule as an explanation of a symptom: proven, suspected, or (a pass) ruled out, and by which facts.
+
+    `fingerprint` names the finding, where there is one; `next_step` the cheapest observation that would settle it.
+    """
+
+    rule: str
+    title: str
+    status: Status
+    fingerprint: str | None
+    evidence: tuple[Evidence, ...] = ()
+    next_step: str | None = None
+
+
+class Differential(NamedTuple):
+    """A symptom that was seen, and its causes: confirmed, then suspected, then ruled out.
+
+    `follows` are other symptoms that were seen and explain this one: no worker boots where a module is missing.
+    """
+
+    symptom: str
+    title: str
+    traces: tuple[Trace, ...]
+    causes: tuple[Cause, ...]
+    follows: tuple[str, ...] = ()
+
+    @property
+    def explained(self) -> bool:
+        """Whether anything accounts for it."""
+        return bool(self.follows) or any(cause.status.is_finding for cause in self.causes)
+
+
 class CaseResult(NamedTuple):
-    """All that diagnosing one case came to. `outcomes` maps each status to the ids of the rules that came to it."""
+    """All that diagnosing one case came to. `outcomes` maps each status to the ids of the rules that came to it.
+
+    `differentials` holds a group for each symptom seen in a log; the findings then stand in its order.
+    """
 
     name: str
     kind: str
@@ -268,6 +311,7 @@ class CaseResult(NamedTuple):
     outcomes: dict[Status, tuple[str, ...]]
     joins: tuple[dict[str, Json], ...] = ()
     excerpts: Mapping[str, dict[str, str]] = MappingProxyType({})
+    differentials: tuple[Differential, ...] = ()
 
 
 class Report(NamedTuple):

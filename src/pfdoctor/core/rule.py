@@ -114,13 +114,17 @@ class Rule(NamedTuple):
 
 
 class Symptom(NamedTuple):
-    """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line."""
+    """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line.
+
+    `consequence` marks one that follows from whatever went wrong before: a probe fails because nothing listens.
+    """
 
     id: str
     title: str
     contains: tuple[str, ...]
     matches: str | None
     references: tuple[Reference, ...]
+    consequence: bool = False
 
 
 class Catalogue:

@@ -267,7 +267,7 @@ def _parse_references(raw: Json, reader: _Reader) -> tuple[Reference, ...]:
 def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symptom | None, list[tuple[Where, str]]]:
     """The symptom, or None with all its faults."""
     reader = _Reader(schema, {})
-    if not reader.keys(raw, ("id", "title", "contains", "matches", "references"), ()):
+    if not reader.keys(raw, ("id", "title", "contains", "matches", "references", "consequence"), ()):
         return None, reader.faults
     contains = raw.get("contains")
     if not isinstance(contains, list) or not contains or not all(isinstance(one, str) and one for one in contains):
@@ -276,7 +276,11 @@ def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symp
     references = _parse_references(raw.get("references", []), reader)
     if reader.faults:
         return None, reader.faults
-    return Symptom(symptom_id, raw.get("title", ""), tuple(contains), raw.get("matches"), references), []
+    consequence = raw.get("consequence", False)
+    if not isinstance(consequence, bool):
+        reader.fault(("consequence",), "'consequence' is true or false")
+        return None, reader.faults
+    return Symptom(symptom_id, raw.get("title", ""), tuple(contains), raw.get("matches"), references, consequence), []
 
 
 def check_links(rules: Mapping[str, Rule], symptoms: Mapping[str, Symptom]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import pfdoctor
 from pfdoctor.core.model import (
+    Differential,
     Finding,
     Json,
     Missing,
@@ -42,6 +43,8 @@ def document(report: Report, gate: Gate) -> dict[str, Json]:
             "kind": case.kind,
             "joins": list(case.joins),
             "outcomes": {str(status): sorted(case.outcomes.get(status, ())) for status in Status},
+            "ranking": [finding.fingerprint for finding in case.findings] if case.differentials else [],
+            "differentials": [_differential(one) for one in case.differentials],
         }
         for case in report.cases
     ]
@@ -119,6 +122,7 @@ def _summary(summary: Summary) -> dict[str, Json]:
     return {
         "cases": summary.cases,
         "rules": summary.rules,
+        "left_out": summary.left_out,
         "outcomes": {
             "pass": summary.passed,
             "fail": summary.failed,
@@ -183,6 +187,26 @@ def _finding(sighting: Sighting) -> dict[str, Json]:
 def _reading(place: Place | None) -> Json:
     """The answer of a service that a fact came from; null for what a file says."""
     return place.to_json() if isinstance(place, Reading) else None
+
+
+def _differential(differential: Differential) -> dict[str, Json]:
+    return {
+        "symptom": differential.symptom,
+        "title": differential.title,
+        "explained": differential.explained,
+        "follows": list(differential.follows),
+        "traces": [{"source": one.source, "line": one.line, "text": one.text} for one in differential.traces],
+        "causes": [
+            {
+                "rule": one.rule,
+                "status": str(one.status),
+                "fingerprint": one.fingerprint,
+                "evidence": [{"path": fact.path, "value": _plain(fact.value)} for fact in one.evidence],
+                "next": one.next_step,
+            }
+            for one in differential.causes
+        ],
+    }
 
 
 def _missing(missing: Missing) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pfdoctor.collect.folder.section import any_placeholder
+from pfdoctor.collect.placeholder import any_placeholder
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 

@@ -1,13 +1,16 @@
 """The last pass over collected facts: places become origins, and every text is redacted.
 
 Collectors write `"$at": {"": [line, column, end column], "key": […]}` beside their values and `"$file"` where a file
-begins (docs/decisions/0002-places-travel-beside-values.md).
+begins (docs/decisions/0002-places-travel-beside-values.md). What was read from Azure carries its Source as `"$source"`
+instead. A list, which has no room for a key, is
+written `{"$list": […], "$source": …}`.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from pfdoctor.cloud.reading import Source
 from pfdoctor.core.facts import join
 from pfdoctor.core.model import Json
 from pfdoctor.core.redact import redact_text, redact_value
@@ -15,15 +18,21 @@ from pfdoctor.core.redact import redact_text, redact_value
 _EXCERPT_WIDTH = 300
 
 
-def settle(view: dict[str, Json]) -> tuple[dict[str, Json], dict[str, list[Json]]]:
-    """The view's facts, redacted and without places, and the place of each by concrete path."""
-    origins: dict[str, list[Json]] = {}
+def settle(view: dict[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The view's facts, redacted and without places, and the place or source of each by concrete path."""
+    origins: dict[str, Json] = {}
     facts = _settle(view, "", None, None, origins)
     return facts, origins
 
 
-def _settle(node: Json, path: str, key: str | None, file: str | None, origins: dict[str, list[Json]]) -> Json:
+def _settle(node: Json, path: str, key: str | None, file: str | None, origins: dict[str, Json]) -> Json:
     if isinstance(node, dict):
+        source = node.get("$source")
+        # users name the keys of their mappings as they like, but can make no Source
+        if isinstance(source, Source):
+            origins[path] = source.to_json()
+            if "$list" in node:
+                return _settle(node["$list"], path, key, file, origins)
         if "$unknown" in node:
             # why something is unknown often quotes what was read
             return {"$unknown": _settle(node["$unknown"], "", None, None, {})}
@@ -35,7 +44,7 @@ def _settle(node: Json, path: str, key: str | None, file: str | None, origins: d
                     origins[join(path, _shown(name)) if name else path] = [file, *place]
         settled = {}
         for name, value in node.items():
-            if name in ("$at", "$file"):
+            if name in ("$at", "$file", "$source"):
                 continue
             transparent = name in ("items", "entries") and "$incomplete" in node
             # an entry {name: …, value: …} is named by its name
