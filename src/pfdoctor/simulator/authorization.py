@@ -252,9 +252,9 @@ def _principal_type(call: Call, oid: str, said: str | None) -> str:
             400,
             "PrincipalNotFound",
             f"Principal {_hex(oid)} does not exist in the directory {call.world.tenant}. Check that you have the "
-            "correct principal ID. If you are creating this principal and then immediately assigning a role, this error "
-            "might be related to a replication delay. In this case, set the role assignment principalType property to a value, "
-            "such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
+            "correct principal ID. If you are creating this principal and then immediately assigning a role, this "
+            "error might be related to a replication delay. In this case, set the role assignment principalType "
+            "property to a value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
         )
     if said and said.lower() != known.type.lower():
         raise ArmError(
