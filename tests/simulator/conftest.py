@@ -75,7 +75,8 @@ class Client:
         )
         pairs = {"api-version": version} if version else {}
         pairs |= {name.replace("_", "$", 1) if name.startswith("_") else name: value for name, value in query.items()}
-        url = path + ("&" if "?" in path else "?") + "&".join(f"{name}={quote(value)}" for name, value in pairs.items())
+        parameters = "&".join(f"{name}={quote(value)}" for name, value in pairs.items())
+        url = f"{path}{'&' if '?' in path else '?'}{parameters}" if parameters else path
         content = body if isinstance(body, str) else None if body is None else json.dumps(body)
         try:
             connection.request(

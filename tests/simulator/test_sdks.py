@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from tests.simulator.conftest import BLUE, CHAT, DEV, GROUP, SUBSCRIPTION, WORKSPACE
 
 from pfdoctor.simulator import Scenario, Simulator
-from tests.simulator.conftest import BLUE, CHAT, DEV, GROUP, SUBSCRIPTION, WORKSPACE
 
 # azure-ai-ml and what it is built on warn about themselves; our own warnings stay errors in the other modules.
 pytestmark = pytest.mark.filterwarnings("ignore")

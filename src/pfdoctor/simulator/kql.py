@@ -182,10 +182,11 @@ class Query:
             return inner
         left = self._value()
         negative = self._peek()[1] == "!"
-        operator = self._accept(*_OPERATORS, "in", "in~")
-        if operator.startswith("in"):
+        operator = self._accept(*_OPERATORS, "in")
+        if operator == "in":
+            loosely = bool(self._accept("~"))
             wanted = self._list()
-            if operator == "in~" or self._accept("~"):
+            if loosely:
                 return lambda row: _low(left(row)) in {_low(value) for value in wanted}
             return lambda row: left(row) in wanted
         if not operator:
@@ -244,8 +245,9 @@ class Query:
             return frozenset()
         if tokens[1] in {"=~", "=="}:
             return frozenset({tokens[2][1:-1]})
-        if tokens[1] in {"in", "in~"} and ")" in tokens:
-            return frozenset(text[1:-1] for text in tokens[3 : tokens.index(")")] if text != ",")
+        if tokens[1] == "in" and ")" in tokens:
+            listed = tokens[tokens.index("(") + 1 : tokens.index(")")]
+            return frozenset(text[1:-1] for text in listed if text != ",")
         return frozenset()
 
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import NamedTuple
+
+
+@dataclass
+class Ongoing:
+    """What is known of a request while it is being answered."""
+
+    id: str
+    principal: str = ""
+
+
+ONGOING: ContextVar[Ongoing] = ContextVar("ongoing")
+"""The request that the current task answers."""
 
 
 class Request(NamedTuple):
