@@ -160,6 +160,9 @@ class StandIn:
         self._app("INFO", "Validating flow input with data '<REDACTED>'")
         data = request_data(flow, request.body)
         self._app("INFO", "Execute flow with data '<REDACTED>'")
+        printed = self._simulation.get("prints")
+        for line in printed if isinstance(printed, list) else ():
+            self._log(str(line))
         exception = self._simulation.get("exception")
         if exception is not None:
             return self._fail(str(exception))
