@@ -215,8 +215,9 @@ def test_mirrored_requests_reach_the_other_deployment_and_nobody_sees_its_answer
 def test_every_answer_names_its_request_and_its_deployment() -> None:
     status, headers, _ = ask(World(deployment()), x_ms_client_request_id="me and you!" * 9, x_request_id="mine")
     assert status == 200
-    assert headers["azureml-model-deployment"] == "blue"
+    assert headers["azureml-model-deployment"] == headers["azureml-model-session"] == "blue"
     assert len(headers["x-request-id"]) == 36
+    assert headers["x-ms-request-id"] == headers["x-request-id"]
     assert headers["x-ms-client-request-id"] == ("meandyou" * 9)[:40]
     assert headers["ms-azureml-model-time"] == "0"
 

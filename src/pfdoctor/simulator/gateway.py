@@ -13,6 +13,8 @@ What is imitated, and where it was seen (nothing here was measured against Azure
   several public projects; so for the 404 (microsoft/semantic-kernel#9085) and for "upstream request timeout".
 - `key_auth_access_denied`: MicrosoftDocs/azure-docs#98265. `x-request-id` is always the service's own GUID, and
   `x-ms-client-request-id` takes 40 letters, digits, hyphens, underscores: the same page, "Request tracing".
+- `azureml-model-deployment`, `azureml-model-session` and two equal request ids on answers: a response of a managed
+  endpoint that a public course shows. (It has no `ms-azureml-model-time`, which the filter above and Azure OpenAI send.)
 
 Inferred, since no source says it: the status that goes with `model_not_ready` (424, as that page has it for failing
 probes), the reason of a 408 (none is sent), the answer to a deployment that does not exist (the 404 of one that cannot
@@ -35,6 +37,7 @@ from pfdoctor.simulator.container import StandIn
 from pfdoctor.simulator.dataplane import Answer, Container, Deployment, Endpoint, Endpoints, Identity, Json, Request
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
+SESSION_HEADER = "azureml-model-session"
 REASON_HEADER = "ms-azureml-model-error-reason"
 STATUS_HEADER = "ms-azureml-model-error-statuscode"
 TIME_HEADER = "ms-azureml-model-time"
@@ -132,7 +135,7 @@ class Gateway:
         )
         if DEPLOYMENT_HEADER not in received.headers:
             self._mirror(endpoint, request)
-        tracing[DEPLOYMENT_HEADER] = deployment.name
+        tracing[DEPLOYMENT_HEADER] = tracing[SESSION_HEADER] = deployment.name
         return await self._ask(endpoint, deployment, request, tracing)
 
     def _denied(self, endpoint: Endpoint, authorization: str | None) -> str | None:
