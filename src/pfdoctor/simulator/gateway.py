@@ -11,14 +11,15 @@ What is imitated, and where it was seen (nothing here was measured against Azure
   `rewriteUpstreamOverflowResponse`, `rewriteStatusNon200`).
 - The text after every error body, which leaves a JSON body no JSON: bodies captured live from Azure endpoints, by
   several public projects; so for the 404 (microsoft/semantic-kernel#9085) and for "upstream request timeout".
-- `key_auth_access_denied`: MicrosoftDocs/azure-docs#98265. `x-request-id` is always the service's own GUID, and
-  `x-ms-client-request-id` takes 40 letters, digits, hyphens, underscores: the same page, "Request tracing".
+- `key_auth_access_denied`: MicrosoftDocs/azure-docs#98265; `key_auth_bad_header_forbidden` (no or another scheme than
+  Bearer): a public project's notes on its own endpoint. `x-request-id` is always the service's own GUID, and
+  `x-ms-client-request-id` takes 40 letters, digits, hyphens, underscores: the first page again, "Request tracing".
 - `azureml-model-deployment`, `azureml-model-session` and two equal request ids on answers: a response of a managed
-  endpoint that a public course shows. (It has no `ms-azureml-model-time`, which the filter above and Azure OpenAI send.)
+  endpoint that a public course shows. (It lacks `ms-azureml-model-time`, which that filter and Azure OpenAI send.)
 
-Inferred, since no source says it: the status that goes with `model_not_ready` (424, as that page has it for failing
-probes), the reason of a 408 (none is sent), the answer to a deployment that does not exist (the 404 of one that cannot
-be routed to), the 403 where public access is off.
+Inferred, since no source says it: what a 401 says of a token (its words for keys, with another first one), the status
+that goes with `model_not_ready` (424, as that page has it for failing probes), the reason of a 408 (none is sent), the
+answer to a deployment that does not exist (the 404 of one that cannot be routed to), the 403 where public access is off.
 """
 
 from __future__ import annotations
