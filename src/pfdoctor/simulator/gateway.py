@@ -19,7 +19,7 @@ What is imitated, and where it was seen (nothing here was measured against Azure
 
 Inferred, since no source says it: what a 401 says of a token (its words for keys, with another first one), the status
 that goes with `model_not_ready` (424, as that page has it for failing probes), the reason of a 408 (none is sent), the
-answer to a deployment that does not exist (the 404 of one that cannot be routed to), the 403 where public access is off.
+answer to a deployment that does not exist (the 404 of one that cannot be routed to), the 403 without public access.
 """
 
 from __future__ import annotations
