@@ -36,6 +36,7 @@ from aiohttp import web
 
 from pfdoctor.simulator.container import StandIn
 from pfdoctor.simulator.dataplane import Answer, Container, Deployment, Endpoint, Endpoints, Identity, Json, Request
+from pfdoctor.simulator.log import ASKED
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 SESSION_HEADER = "azureml-model-session"
@@ -113,8 +114,9 @@ class Gateway:
     # --------------------------------------------------------------------------------------------------------- routing
 
     async def _handle(self, received: web.Request) -> web.Response:
-        tracing = {"x-request-id": str(uuid.uuid4())}
-        tracing["x-ms-request-id"] = tracing["x-request-id"]
+        asked = ASKED.get(None)
+        identifier = asked.id if asked is not None else str(uuid.uuid4())
+        tracing = {"x-request-id": identifier, "x-ms-request-id": identifier}
         client_id = re.sub(r"[^A-Za-z0-9_-]", "", received.headers.get("x-ms-client-request-id", ""))[:40]
         if client_id:
             tracing["x-ms-client-request-id"] = client_id

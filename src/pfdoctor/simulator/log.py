@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import NamedTuple
+
+
+@dataclass
+class Asked:
+    """What is known of the request that is being answered."""
+
+    id: str
+    principal: str = ""
+    """Who asks, once that is known."""
+
+
+ASKED: ContextVar[Asked] = ContextVar("asked")
+"""The request that the current task answers. (aiohttp's own storage in a request has changed its keys over time.)"""
 
 
 class Request(NamedTuple):

@@ -60,8 +60,10 @@ class Operations:
         now = self._world.clock.now()
         while self._pending and self._pending[0][0] <= now:
             operation = heapq.heappop(self._pending)[2]
-            operation.error = await operation.finish()
-            operation.done = True
+            try:
+                operation.error = await operation.finish()
+            finally:
+                operation.done = True  # should our own code fail, no client is to wait forever for it
 
     def get(self, identifier: str) -> Operation | None:
         return self._by_id.get(identifier)
