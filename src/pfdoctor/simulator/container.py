@@ -98,6 +98,7 @@ class StandIn:
         for line in resolve(self._endpoint, self._deployment, wanted, self._endpoints):
             self._log(f"{self._stamp}]{line}")
         self._app("INFO", f"Promptflow get connections successfully. keys: dict_keys({list(flow.connections)})")
+        self._app("INFO", "Promptflow executor starts initializing...")  # it says so twice
         self._app("INFO", "Promptflow executor initiated successfully.")
         self._app("INFO", "Promptflow executor initializing succeed!")
         self._connected = True

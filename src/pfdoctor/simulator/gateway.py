@@ -264,11 +264,6 @@ class Gateway:
         return load
 
 
-def routes(endpoints: Endpoints) -> list[web.RouteDef]:
-    """The routes of a gateway with stand-ins behind it, which need no closing."""
-    return Gateway(endpoints).routes()
-
-
 def _response(answer: Answer, headers: Mapping[str, str]) -> web.Response:
     if answer.status == 200:
         return web.Response(body=answer.body, headers={**headers, "Content-Type": answer.content_type})
