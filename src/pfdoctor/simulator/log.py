@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from aiohttp import web
 
-@dataclass
-class Asked:
-    """What is known of the request that is being answered."""
-
-    id: str
-    principal: str = ""
-    """Who asks, once that is known."""
-
-
-ASKED: ContextVar[Asked] = ContextVar("asked")
-"""The request that the current task answers. (aiohttp's own storage in a request has changed its keys over time.)"""
+REQUEST_ID = web.RequestKey("id", str)
+"""Under which a request in progress keeps the id that its answer will bear."""
+PRINCIPAL = web.RequestKey("principal", str)
+"""Under which it keeps the object id of who asks, once that is known."""
 
 
 class Request(NamedTuple):
