@@ -156,7 +156,7 @@ def test_an_item_that_is_none_leaves_the_list_incomplete(azure: Any) -> None:
 def test_nobody_logged_in_ends_the_run(azure: Any) -> None:
     azure.simulator.inject({"path": "/msi/"}, {"kind": "status", "status": 400, "message": "Identity not found"})
     with pytest.raises(AuthenticationError, match="managed identity"):
-        azure.read(get)
+        azure.read(get, fresh=True)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_no_way_there(azure: Any, address: str, code: str) -> None:
     cloud = azure.cloud
     azure.cloud = cloud._replace(resource_manager=address)
     try:
-        assert azure.read(get).value.code == code
+        assert azure.read(get, fresh=True).value.code == code
     finally:
         azure.cloud = cloud
 
@@ -176,7 +176,7 @@ def test_an_authority_that_is_not_trusted(azure: Any, tmp_path: Path) -> None:
     bundle = azure.environment["REQUESTS_CA_BUNDLE"]
     azure.environment["REQUESTS_CA_BUNDLE"] = str(Authority(tmp_path).ca_file)
     try:
-        value = azure.read(get).value
+        value = azure.read(get, fresh=True).value
     finally:
         azure.environment["REQUESTS_CA_BUNDLE"] = bundle
     assert value.code == "tls"

@@ -65,15 +65,19 @@ class Answer(NamedTuple):
 
 
 class Prober:
-    """Calls one deployment of one endpoint."""
+    """Calls one deployment. `key` authorises the calls; without it only the one without a key is made."""
 
-    def __init__(self, pipeline: AsyncPipeline[Any, Any], address: Address, now: Callable[[], str]) -> None:
+    def __init__(
+        self, pipeline: AsyncPipeline[Any, Any], address: Address, now: Callable[[], str], key: str | Unknown
+    ) -> None:
         self._pipeline = pipeline
         self._address = address
         self._now = now
+        self._key = key
 
-    async def probe(self, deployment: str, key: str | Unknown, score: bytes | None) -> dict[str, Json]:
-        """The facts `data_plane`. `key` is what authorises the calls; without it only the call without one is made."""
+    async def probe(self, deployment: str, score: bytes | None) -> dict[str, Json]:
+        """The facts `data_plane`. `score` is the body of the one POST to /score; without it none is made."""
+        key = self._key
         unauthenticated = await self._ask("/swagger.json", {})
         facts: dict[str, Json] = {"unauthenticated": unauthenticated.facts}
         if isinstance(key, Unknown):
@@ -131,6 +135,8 @@ class Prober:
             "$source": source,
         }
         text = response.content.decode("utf-8-sig", "replace")
+        if isinstance(self._key, str):
+            text = text.replace(self._key, "[redacted: endpoint key]")  # an app may repeat what it was sent
         return Answer({**facts, **_body(text, facts["content_type"] or "")}, response.status_code, took)
 
 
