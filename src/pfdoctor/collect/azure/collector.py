@@ -37,11 +37,14 @@ Progress = Callable[[str], None]
 
 
 class Collection(NamedTuple):
-    """How to collect. `environment` holds the variables that name proxies and certificates; `score` is a body."""
+    """How to collect: `probe` calls the endpoint, too, and `probe_score` is the body of one request to /score.
+
+    `symptoms` are looked for in the logs; `environment` holds the variables that name certificates.
+    """
 
     deployment: str | None = None
     probe: bool = False
-    score: bytes | None = None
+    probe_score: bytes | None = None
     symptoms: Mapping[str, Symptom] = {}
     progress: Progress = lambda _: None
     environment: Mapping[str, str] = os.environ
@@ -254,10 +257,10 @@ class _Run:
             detail = f"the endpoint's scoring URI is {uri!r}" if name is not None else "there is no deployment to call"
             return uri if isinstance(uri, dict) else Unknown("no-address", detail).to_json()
         self._how.progress(f"calling {address.host}")
-        posts = (f"{address.path}/score",) if self._how.score is not None else ()
+        posts = (f"{address.path}/score",) if self._how.probe_score is not None else ()
         pipeline = endpoint_pipeline(address.host, self._how.environment, self._how.limits, posts)
         async with pipeline:
-            return await Prober(pipeline, address, self._how.now, await keys).probe(name, self._how.score)
+            return await Prober(pipeline, address, self._how.now, await keys).probe(name, self._how.probe_score)
 
     async def _key(self, auth_mode: Json) -> str | Unknown:
         """What authorises calls, through a pipeline of its own: no other may send the POST that obtains it."""
