@@ -37,14 +37,14 @@ Progress = Callable[[str], None]
 
 
 class Collection(NamedTuple):
-    """How to collect: `probe` calls the endpoint, too, and `probe_score` is the body of one request to /score.
+    """How to collect: `probe` calls the endpoint, too, and `score` is the body of one request to /score.
 
     `symptoms` are looked for in the logs; `environment` holds the variables that name certificates.
     """
 
     deployment: str | None = None
     probe: bool = False
-    probe_score: bytes | None = None
+    score: bytes | None = None
     symptoms: Mapping[str, Symptom] = {}
     progress: Progress = lambda _: None
     environment: Mapping[str, str] = os.environ
@@ -125,11 +125,12 @@ class _Run:
         own = _begin(
             logs=self._logs(identifier, deployment) if name is not None else _value([]),
             metrics=self._metrics(identifier, name),
-            data_plane=self._data_plane(endpoint, name, shared.get("key")),
         )
         try:
             view = await self._view(found, endpoint, deployment, caller, shared)
             parts = {key: await task for key, task in own.items()}
+            # last, so that what is measured is not ours
+            parts["data_plane"] = await self._data_plane(endpoint, name, shared.get("key"))
         finally:
             await _end(own.values())
         logs = parts.pop("logs")
@@ -257,10 +258,10 @@ class _Run:
             detail = f"the endpoint's scoring URI is {uri!r}" if name is not None else "there is no deployment to call"
             return uri if isinstance(uri, dict) else Unknown("no-address", detail).to_json()
         self._how.progress(f"calling {address.host}")
-        posts = (f"{address.path}/score",) if self._how.probe_score is not None else ()
+        posts = (f"{address.path}/score",) if self._how.score is not None else ()
         pipeline = endpoint_pipeline(address.host, self._how.environment, self._how.limits, posts)
         async with pipeline:
-            return await Prober(pipeline, address, self._how.now, await keys).probe(name, self._how.probe_score)
+            return await Prober(pipeline, address, self._how.now, await keys).probe(name, self._how.score)
 
     async def _key(self, auth_mode: Json) -> str | Unknown:
         """What authorises calls, through a pipeline of its own: no other may send the POST that obtains it."""

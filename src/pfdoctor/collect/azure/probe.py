@@ -91,7 +91,9 @@ class Prober:
             self._ask("/version", to_deployment),
         )
         # one after the other: what is measured is an endpoint that has nothing else of ours to do
-        healths = [await self._ask("/health", to_deployment) for _ in range(_HEALTH_REQUESTS)]
+        healths = [await self._ask("/health", to_deployment)]
+        while healths[-1].status and len(healths) < _HEALTH_REQUESTS:
+            healths.append(await self._ask("/health", to_deployment))
         facts |= {
             "swagger": swagger.facts,
             "swagger_with_header": with_header.facts,
