@@ -15,8 +15,6 @@ from pfdoctor.cloud.reading import Reading
 from pfdoctor.core.model import Unknown
 from pfdoctor.simulator.certificates import Authority
 
-pytestmark = pytest.mark.filterwarnings("ignore:It is recommended to use web")
-
 GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-chat"
 DEPLOYMENT = f"{WORKSPACE}/onlineEndpoints/chat/deployments/blue"

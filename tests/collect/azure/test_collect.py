@@ -11,8 +11,6 @@ import pytest
 from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.core.model import NoInputError
 
-pytestmark = pytest.mark.filterwarnings("ignore:It is recommended to use web")
-
 GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-chat"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/chat"

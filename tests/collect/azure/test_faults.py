@@ -22,8 +22,6 @@ from pfdoctor.collect.azure.target import Target
 from pfdoctor.collect.azure.workspace import read_connection_workspace, read_locks, read_workspace
 from pfdoctor.collect.settle import settle
 
-pytestmark = pytest.mark.filterwarnings("ignore:It is recommended to use web")
-
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TARGET = Target(SUBSCRIPTION, "rg-chat", "ws-chat", "chat")
 WORKSPACE = TARGET.workspace_id
@@ -176,3 +174,9 @@ def test_no_shape_of_any_answer_ends_the_run(azure: Any, collected: Any, faults:
     )
     (document,) = collected()
     assert faults(document) == []
+
+
+def test_a_tenant_without_eligible_assignments_has_none(azure: Any) -> None:
+    fault = {"kind": "status", "status": 400, "code": "AadPremiumLicenseRequired", "message": "needs Entra ID P2"}
+    azure.simulator.inject({"path": "EligibilityScheduleInstances"}, fault)
+    assert settle(azure.read(authorization))[0]["scopes"][0]["eligible"] == []

@@ -9,8 +9,6 @@ import pytest
 
 from pfdoctor.collect.azure.probe import Address, Answer, latency_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:It is recommended to use web")
-
 
 def test_what_the_endpoint_answers(azure: Any, collected: Any, faults: Any) -> None:
     (document,) = collected(probe=True)

@@ -10,10 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-pytestmark = pytest.mark.filterwarnings("ignore:It is recommended to use web")
-
 COLLECT = """\
 import os, sys
 from pfdoctor.cloud.clouds import resolve_cloud
