@@ -179,3 +179,12 @@ def test_an_authority_that_is_not_trusted(azure: Any, tmp_path: Path) -> None:
         azure.environment["REQUESTS_CA_BUNDLE"] = bundle
     assert value.code == "tls"
     assert "REQUESTS_CA_BUNDLE" in value.detail
+
+
+def test_the_proxy_of_the_environment_is_used(azure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert azure.read(get, fresh=True).value.code == "proxy"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert azure.read(get, fresh=True).unknown is None
