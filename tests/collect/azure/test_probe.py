@@ -23,7 +23,7 @@ def test_what_the_endpoint_answers(azure: Any, collected: Any, faults: Any) -> N
     assert plane["swagger"]["required_fields"] == ["question"]
     assert plane["health_latency"]["n"] == 5
     assert plane["health_latency"]["p50"] <= plane["health_latency"]["p95"] <= plane["health_latency"]["max"]
-    assert plane["score"]["$unknown"]["collect_command"] == "--probe-score FILE"
+    assert plane["score"]["$unknown"]["collect_command"] == ("pfdoctor diagnose --endpoint chat --probe-score FILE")
     posts = [one.path.rpartition("/")[2] for one in azure.simulator.requests if one.method == "POST"]
     assert sorted(posts) == ["getLogs", "getLogs", "listKeys"]
 

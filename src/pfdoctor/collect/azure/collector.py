@@ -22,7 +22,7 @@ from pfdoctor.collect.azure.found import Found, find
 from pfdoctor.collect.azure.identity import read_identity, told_principal
 from pfdoctor.collect.azure.logs import read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
-from pfdoctor.collect.azure.probe import NOT_ASKED, Address, Prober, endpoint_key, key_action
+from pfdoctor.collect.azure.probe import Address, Prober, endpoint_key, key_action, not_asked
 from pfdoctor.collect.azure.quota import read_providers, read_quota
 from pfdoctor.collect.azure.scopes import scopes_of
 from pfdoctor.collect.azure.target import Target
@@ -251,7 +251,7 @@ class _Run:
 
     async def _data_plane(self, endpoint: Json, name: str | None, keys: asyncio.Task[Json] | None) -> Json:
         if keys is None:
-            return NOT_ASKED.to_json()
+            return not_asked(self._target.endpoint).to_json()
         uri = _of(endpoint, "scoring_uri")
         address = Address.of(uri)
         if name is None or address is None:
@@ -261,7 +261,9 @@ class _Run:
         posts = (f"{address.path}/score",) if self._how.score is not None else ()
         pipeline = endpoint_pipeline(address.host, self._how.environment, self._how.limits, posts)
         async with pipeline:
-            return await Prober(pipeline, address, self._how.now, await keys).probe(name, self._how.score)
+            return await Prober(pipeline, address, self._how.now, await keys).probe(
+                self._target.endpoint, name, self._how.score
+            )
 
     async def _key(self, auth_mode: Json) -> str | Unknown:
         """What authorises calls, through a pipeline of its own: no other may send the POST that obtains it."""

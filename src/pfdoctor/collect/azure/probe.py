@@ -31,10 +31,17 @@ _HEADER = "azureml-model-deployment"
 _MESSAGE = 500
 _MOST_FIELDS = 200
 
-NOT_ASKED = Unknown("not-asked", "the endpoint was not called: that takes --probe", collect_command="--probe")
-SCORE_NOT_ASKED = Unknown(
-    "not-asked", "the endpoint was not scored: that takes --probe-score FILE", collect_command="--probe-score FILE"
-)
+
+def not_asked(endpoint: str) -> Unknown:
+    """Why nothing is known of what the endpoint answers: nobody allowed to call it."""
+    command = f"pfdoctor diagnose --endpoint {endpoint} --probe"
+    return Unknown("not-asked", "the endpoint was not called: that takes --probe", collect_command=command)
+
+
+def not_scored(endpoint: str) -> Unknown:
+    """Why nothing is known of how the endpoint scores: nobody gave a request."""
+    command = f"pfdoctor diagnose --endpoint {endpoint} --probe-score FILE"
+    return Unknown("not-asked", "the endpoint was not scored: that takes --probe-score FILE", collect_command=command)
 
 
 class Address(NamedTuple):
@@ -75,9 +82,9 @@ class Prober:
         self._now = now
         self._key = key
 
-    async def probe(self, deployment: str, score: bytes | None) -> dict[str, Json]:
+    async def probe(self, endpoint: str, deployment: str, score: bytes | None) -> dict[str, Json]:
         """The facts `data_plane`. `score` is the body of the one POST to /score; without it none is made."""
-        key = self._key
+        key, unscored = self._key, not_scored(endpoint).to_json()
         unauthenticated = await self._ask("/swagger.json", {})
         facts: dict[str, Json] = {"unauthenticated": unauthenticated.facts}
         if isinstance(key, Unknown):
@@ -100,8 +107,8 @@ class Prober:
             "version": version.facts,
             "health": healths[-1].facts,
             "health_latency": latency_of(healths),
-            "score": SCORE_NOT_ASKED.to_json(),
-            "score_latency": SCORE_NOT_ASKED.to_json(),
+            "score": unscored,
+            "score_latency": unscored,
         }
         if score is not None:
             scored = await self._ask("/score", to_deployment, score)
