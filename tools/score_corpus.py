@@ -5,9 +5,9 @@
     python tools/score_corpus.py --list    names the cases that are not answered first, and what they were answered
     python tools/score_corpus.py CASE …    what is answered to these cases
 
-An answer is the findings in the order in which `pfdoctor diagnose --log` tells them. Top-1: the first one is a cause that
-the case expects, or an alternative to it; of two causes, the first two are. Top-3: they are among the first three. What
-only follows (`allowed`) may stand anywhere and does not count as a place.
+An answer is the findings in the order in which `pfdoctor diagnose --log` tells them. Top-1: the first one is a cause
+that the case expects, or an alternative to it; of two causes, the first two are. Top-3: they are among the first
+three. What only follows (`allowed`) may stand anywhere and does not count as a place.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def page(answers: Sequence[Answer]) -> str:
         "# How well a text is diagnosed",
         "",
         "Texts as people have them (`tests/corpus`) and texts that the serving app of promptflow 1.18.5 really printed",
-        "(`tests/real_texts`), each diagnosed alone, without files or Azure. *First*: the first finding is the cause (of two",
-        "causes, the first two are); *first three*: it is among three. Of noise nothing may be found.",
+        "(`tests/real_texts`), each diagnosed alone, without files or Azure. *First*: the first finding is the cause",
+        "(of two causes, the first two are); *first three*: it is among three. Of noise nothing may be found.",
         "",
         "| kind | cases | first | first three |",
         "|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""The HTTP servers: one over TLS for management, sign-in and scoring, one without for managed identities."""
+"""What every request passes through first, whichever port it came to."""
 
 from __future__ import annotations
 
