@@ -82,6 +82,7 @@ def _match(pattern: re.Pattern[str], sighting: Sighting) -> re.Match[str] | None
     text = sighting.text
     first = max(text.rfind("\n", 0, sighting.start) + 1, sighting.start - _LINE)
     last = sighting.end
+    found: re.Match[str] | None = None
     for _ in range(3):
         last = _end_of_line(text, last, first + 2 * _LINE)
         found = _search(pattern, text[first:last])
