@@ -45,7 +45,7 @@ _OMITTED = re.compile(
     r"\[truncated\]|<snip>|\[snip\]|--snip--",
     re.IGNORECASE,
 )
-_TAILS = frozenset((10, 20, 50, 100, 200, 250, 300, 500, 1000, 2000, 5000, 10_000))
+_TAILS = frozenset((50, 100, 200, 250, 300, 500, 1000, 2000, 5000, 10_000))
 _BEGINNINGS = re.compile(
     r"Instance status:|SystemSetup: |detecting promptflow run mode|Starting gunicorn|Started server process"
     r"|Create extension with type|Initializing, args: src_uri"

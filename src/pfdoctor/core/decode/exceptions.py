@@ -102,7 +102,7 @@ class _Lines:
         self._position = start
         first = text[start : start + 200]
         margin = _MARGIN.match(first)
-        self._framed = margin is not None and "Traceback" in first and "|" in margin[0]
+        self._framed = margin is not None and ("|" in margin[0] or "Exception Group" in first)
         self._indent = len(first) - len(first.lstrip(" \t")) if not self._framed else 0
         self._next()
 
