@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from pfdoctor.simulator.certificates import Authority
@@ -24,6 +25,8 @@ from pfdoctor.simulator.dataplane import ContainerType, Deployment, Endpoint, Id
 from pfdoctor.simulator.gateway import GUIDE, Gateway
 from pfdoctor.simulator.promptflow_server import PromptflowServing, Surroundings
 from pfdoctor.simulator.proxy import ConnectProxy
+
+pytestmark = pytest.mark.promptflow
 
 SCENARIOS = Path(__file__).parents[2] / "examples" / "scenarios"
 WORKSPACE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"

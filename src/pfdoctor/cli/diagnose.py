@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import closing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -22,6 +20,7 @@ from pfdoctor.cli.options import (
     Format,
     FromAzConfig,
     Ignore,
+    Logs,
     NoProgress,
     Output,
     Paths,
@@ -38,12 +37,11 @@ from pfdoctor.cli.options import (
     Timeout,
     Verbose,
     Workspace,
-    option,
 )
 from pfdoctor.core.model import Confidence, Json, PfdoctorError, Report, Severity
 
 if TYPE_CHECKING:
-    from pfdoctor.cli.live import Live
+    from pfdoctor.cli.gather import Inputs
     from pfdoctor.cli.run import Run
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -54,15 +52,7 @@ NOTHING = "give --log FILE (- for standard input), --endpoint NAME, or both"
 @app.command()
 def diagnose(
     paths: Paths = None,
-    log: Annotated[
-        list[str] | None,
-        option(
-            "--log",
-            "-l",
-            metavar="FILE",
-            help="A log or error text, a folder, .zip or .gz of them; - is stdin. Repeatable.",
-        ),
-    ] = None,
+    log: Logs = None,
     facts: Replayed = None,
     endpoint: Endpoint = None,
     deployment: Deployment = None,
@@ -100,6 +90,7 @@ def diagnose(
     5 nothing to examine, 6 undecided rules with --fail-on-unknown.
     """
     from pfdoctor.cli.deliver import Delivery, gate, pair
+    from pfdoctor.cli.gather import Inputs
     from pfdoctor.cli.live import Live
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.run import Run
@@ -134,7 +125,7 @@ def diagnose(
         return delivery.deliver(_replayed(run, facts), nothing=NOTHING)
     if not (log or live.given.any):
         raise PfdoctorError(f"nothing to go on: {NOTHING}")
-    return delivery.deliver(_examined(run, paths, log, live), nothing=NOTHING)
+    return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), nothing=NOTHING)
 
 
 def _replayed(run: Run, name: str) -> Report:
@@ -144,37 +135,10 @@ def _replayed(run: Run, name: str) -> Report:
     return run.report(replay(snapshot, run.examine, name), snapshot.problems)
 
 
-def _examined(run: Run, paths: Paths, log: list[str] | None, live: Live) -> Report:
-    from pfdoctor.cli.gather import combine
-    from pfdoctor.cli.progress import Bar
-    from pfdoctor.cli.run import given_paths
-    from pfdoctor.collect.folder import collect
-
-    problems: list[dict[str, Json]] = []
-    logs = _read_logs(run, log or [], problems)
-    declared = []
-    if paths:
-        with closing(Bar(wanted=live.progress)) as bar:
-            collected = collect(given_paths(paths, None), progress=bar)
-        declared = list(collected.cases)
-        problems += collected.problems
-    answers = live.collect(run.catalogue) if live.given.any else []
-    cases = combine(declared, answers, logs)
-    report = run.report(map(run.examine, cases), problems)
-    return _or_inconclusive(report, logs)
-
-
-def _read_logs(run: Run, names: list[str], problems: list[dict[str, Json]]) -> list[dict[str, Json]]:
-    if not names:
-        return []
-    from pfdoctor.cli.output import say
-    from pfdoctor.collect.logs import read
-
-    if "-" in names and sys.stdin.isatty():
-        say("paste the text, then press Ctrl-D on a line of its own (Ctrl-Z and Enter on Windows)")
-    found = read(names, run.catalogue.symptoms)
-    problems += found.problems
-    return found.logs
+def _examined(run: Run, inputs: Inputs) -> Report:
+    gathered = inputs.gather(run.catalogue)
+    report = run.report(map(run.examine, gathered.cases), gathered.problems)
+    return _or_inconclusive(report, gathered.logs)
 
 
 def _or_inconclusive(report: Report, logs: list[dict[str, Json]]) -> Report:

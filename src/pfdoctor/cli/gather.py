@@ -2,12 +2,67 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
 from pfdoctor.core.model import Json, PfdoctorError
 
+if TYPE_CHECKING:
+    from pfdoctor.cli.live import Live
+    from pfdoctor.core.rule import Catalogue
+
 _NAMES_SHOWN = 4
+
+
+class Gathered(NamedTuple):
+    """The cases, the logs that went into them, and the inputs that could not be examined."""
+
+    cases: list[Facts]
+    logs: list[dict[str, Json]]
+    problems: list[dict[str, Json]]
+
+
+class Inputs(NamedTuple):
+    """What the user gave: paths (and a file that lists more), logs, and a live endpoint; each may be missing."""
+
+    paths: Sequence[Path] | None
+    files_from: str | None
+    logs: Sequence[str] | None
+    live: Live
+
+    def gather(self, catalogue: Catalogue) -> Gathered:
+        """Everything that was given, collected and joined. Raises PfdoctorError where it does not go together."""
+        problems: list[dict[str, Json]] = []
+        logs = self._read_logs(catalogue, problems)
+        declared = self._read_files(problems) if self.paths or self.files_from is not None else []
+        answers = self.live.collect(catalogue) if self.live.given.any else []
+        return Gathered(combine(declared, answers, logs), logs, problems)
+
+    def _read_logs(self, catalogue: Catalogue, problems: list[dict[str, Json]]) -> list[dict[str, Json]]:
+        if not self.logs:
+            return []
+        from pfdoctor.cli.output import say
+        from pfdoctor.collect.logs import read
+
+        if "-" in self.logs and sys.stdin.isatty():
+            say("paste the text, then press Ctrl-D on a line of its own (Ctrl-Z and Enter on Windows)")
+        found = read(self.logs, catalogue.symptoms)
+        problems += found.problems
+        return found.logs
+
+    def _read_files(self, problems: list[dict[str, Json]]) -> Sequence[Facts]:
+        from pfdoctor.cli.progress import Bar
+        from pfdoctor.cli.run import given_paths
+        from pfdoctor.collect.folder import collect
+
+        with closing(Bar(wanted=self.live.progress)) as bar:
+            collected = collect(given_paths(self.paths, self.files_from), progress=bar)
+        problems += collected.problems
+        return collected.cases
 
 
 def combine(declared: Sequence[Facts], live: Sequence[Facts], logs: Sequence[dict[str, Json]]) -> list[Facts]:

@@ -122,6 +122,8 @@ def _fetch(url: str, environment: Mapping[str, str]) -> Json:
         with urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT) as answer:
             text = answer.read(_LONGEST_METADATA)
     except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         reason = getattr(error, "reason", None) or error
         raise CloudError(f"cannot read the cloud's metadata at ARM_CLOUD_METADATA_URL ({url}): {reason}") from error
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,9 @@ from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.core.model import Json
 from pfdoctor.core.redact import redact_text
+
+# azure-identity warns of every login that it tries in vain, page by page; without a handler that goes to stderr
+logging.getLogger("azure").addHandler(logging.NullHandler())
 
 _EARLY = 300.0
 """A token that is valid for no longer is asked for again."""

@@ -101,9 +101,9 @@ class Reader:
         while True:
             value, source = await self._send("GET", link, path, api_version, permission, None)
             first = first or source
-            page = value.get("value") if isinstance(value, dict) else value
+            page = value.get("value") if isinstance(value, dict) else None
             if not isinstance(page, list):
-                why = page if isinstance(page, Unknown) else Unknown("wrong-type", "the answer holds no list")
+                why = value if isinstance(value, Unknown) else Unknown("wrong-type", "the answer holds no list")
                 why = self._again(why, "GET", url)
                 return Reading(why, first) if not seen else Reading(items, first, why)
             items += [one for one in page if isinstance(one, dict)]

@@ -71,7 +71,7 @@ class Document:
             return [self._value(element, (*path, str(index))) for index, element in enumerate(node.value)]
         if not isinstance(node, yaml.ScalarNode):
             self._fail(node, "this is neither a mapping nor a list nor a value")
-        return _scalar(node.value) if node.style is None else node.value
+        return node.value if node.style else _scalar(node.value)  # a plain scalar has "" from libyaml, None from Python
 
     def _fail(self, node: yaml.Node, problem: str) -> NoReturn:
         raise ScenarioError(f"{self.file}:{node.start_mark.line + 1}: {problem}")

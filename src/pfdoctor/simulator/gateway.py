@@ -63,7 +63,7 @@ class Serving(Protocol):
 class _Running(NamedTuple):
     """A container, and the values it was made for: it is replaced when they change."""
 
-    deployment: Deployment
+    rollout: Deployment
     identity: Identity
     container: Container
 
@@ -237,11 +237,12 @@ class Gateway:
         key = endpoint.name, deployment.name
         async with self._replacing:
             running = self._running.get(key)
-            if running is None or (running.deployment, running.identity) != (deployment, endpoint.identity):
+            rollout = deployment._replace(provisioning_state="")  # the end of an update is no other update
+            if running is None or (running.rollout, running.identity) != (rollout, endpoint.identity):
                 if running is not None:
                     await running.container.close()
                 container = self._serving(endpoint, deployment, self._endpoints)
-                running = self._running[key] = _Running(deployment, endpoint.identity, container)
+                running = self._running[key] = _Running(rollout, endpoint.identity, container)
         return running.container if await running.container.ready() else None
 
     def _load_of(self, endpoint: Endpoint, deployment: Deployment) -> _Load:

@@ -11,14 +11,14 @@ from pfdoctor.core.model import Json, Unknown
 class Body:
     """An object in an answer. A missing key is null; below an object that is none everything is unknown."""
 
-    def __init__(self, value: Json, name: str = "the answer") -> None:
+    def __init__(self, value: Json, name: str = "the answer", fault: Json = None) -> None:
         self._name = name
-        self._fault: Json = None
+        self._fault = fault
         self._value: dict[str, Json] = {}
         if isinstance(value, dict):
             self._value = value
         elif value is not None:
-            self._fault = self._wrong(value, "object")
+            self._fault = fault or self._wrong(value, "object")
         self.is_absent = value is None
 
     def _wrong(self, value: Json, expected: str) -> Json:
@@ -29,9 +29,7 @@ class Body:
         return self._value.get(name) if self._fault is None else self._fault
 
     def child(self, name: str) -> Body:
-        child = Body(self._value.get(name), name)
-        child._fault = child._fault or self._fault
-        return child
+        return Body(self._value.get(name), name, self._fault)
 
     def children(self, name: str) -> Iterator[Body]:
         """The objects of a list; none when it is no list."""
@@ -88,10 +86,13 @@ class Body:
 
     def map(self, name: str) -> Json:
         """A free map; null when it is not there."""
-        child = self.child(name)
-        if child._fault is not None:
-            return child._fault
-        return None if child.is_absent else dict(child.items())
+        return self.child(name).entries()
+
+    def entries(self) -> Json:
+        """The object as a free map; null when it is not there."""
+        if self._fault is not None:
+            return self._fault
+        return None if self.is_absent else dict(self.items())
 
 
 def sourced(facts: dict[str, Json], source: Source) -> dict[str, Json]:

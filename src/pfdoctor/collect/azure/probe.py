@@ -38,10 +38,14 @@ SCORE_NOT_ASKED = Unknown(
 
 
 class Address(NamedTuple):
-    """Where an endpoint answers: host and port, and what stands before the routes."""
+    """Where an endpoint answers: host and port, and the path that stands before its routes."""
 
     host: str
-    base: str
+    path: str
+
+    @property
+    def base(self) -> str:
+        return f"https://{self.host}{self.path}"
 
     @staticmethod
     def of(scoring_uri: Json) -> Address | None:
@@ -49,7 +53,7 @@ class Address(NamedTuple):
         parts = urlsplit(scoring_uri) if isinstance(scoring_uri, str) else None
         if parts is None or parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
             return None
-        return Address(parts.netloc.lower(), f"https://{parts.netloc.lower()}{parts.path.removesuffix('/score')}")
+        return Address(parts.netloc.lower(), parts.path.rstrip("/").removesuffix("/score"))
 
 
 class Answer(NamedTuple):

@@ -10,6 +10,7 @@ from pfdoctor.collect.logs.symptoms import Seeker
 from pfdoctor.collect.logs.unwrap import unwrapped
 from pfdoctor.core.decode import Reading
 from pfdoctor.core.model import Json
+from pfdoctor.core.relevance import Relevance
 from pfdoctor.core.rule import Symptom
 
 _HEAD = 65_536
@@ -73,6 +74,7 @@ def facts_of(
     """The facts `logs` of one text. `size` holds the bytes that were read, once the texts have been."""
     seeker = Seeker(symptoms)
     reading = Reading(seeker.literals, seeker.seen)
+    relevance = Relevance()
     pieces = unwrapped(texts)
     wrapping = next(pieces)
     head, omission, letters = "", None, 0
@@ -82,6 +84,7 @@ def facts_of(
         if omission is None:
             omission = _omission(piece)
         letters += len(piece)
+        relevance.feed(piece)
         reading.feed(piece)
     reading.finish()
     cut = _cut(reading, known, head, omission)
@@ -97,7 +100,7 @@ def facts_of(
         "bytes": size[0] if size is not None else letters,
         "stage": reading.stage,
         "looked_for": sorted(symptoms),
-        "hits": seeker.hits,
+        "hits": seeker.hits(ours=relevance.ours),
         "errors": [error.to_json() for error in reading.errors],
     }
 

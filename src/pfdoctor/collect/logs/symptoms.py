@@ -19,6 +19,7 @@ class Seeker:
     """Gathers the hits of one log."""
 
     def __init__(self, symptoms: Mapping[str, Symptom]) -> None:
+        self._common = frozenset(symptom.id for symptom in symptoms.values() if symptom.common)
         self._by_literal: dict[str, list[tuple[Symptom, re.Pattern[str] | None]]] = {}
         for symptom in symptoms.values():
             pattern = re.compile(symptom.matches) if symptom.matches is not None else None
@@ -33,10 +34,15 @@ class Seeker:
         """What is looked for."""
         return tuple(self._by_literal)
 
-    @property
-    def hits(self) -> list[dict[str, Json]]:
-        """What was seen, in the order of the lines: see `logs` in rules/schema/facts.schema.json."""
-        return sorted(self._hits.values(), key=lambda hit: (hit["line"], hit["symptom"]))
+    def hits(self, *, ours: bool) -> list[dict[str, Json]]:
+        """What was seen, in the order of the lines: see `logs` in rules/schema/facts.schema.json.
+
+        Where neither the log nor any symptom in it speaks of Azure ML or prompt flow, what other programs write too
+        does not count.
+        """
+        known = ours or any(name not in self._common for name, _ in self._hits)
+        counted = [hit for hit in self._hits.values() if known or hit["symptom"] not in self._common]
+        return sorted(counted, key=lambda hit: (hit["line"], hit["symptom"]))
 
     def seen(self, sighting: Sighting) -> None:
         """A literal was found."""
