@@ -72,7 +72,8 @@ class Stub(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         name = self.path.split("/")[1]
-        status, body = CASES[name].stub if name in CASES and CASES[name].stub else (200, {})
+        stub = CASES[name].stub if name in CASES else None
+        status, body = stub or (200, {})
         self._answer(status, body)
 
     def _answer(self, status: int, body: object) -> None:

@@ -11,7 +11,11 @@ from aiohttp import web
 from pfdoctor.simulator import authorization, generic, machine_learning, tenant
 from pfdoctor.simulator.call import Answer, Call
 from pfdoctor.simulator.errors import ArmError
+from pfdoctor.simulator.gateway import Gateway
 from pfdoctor.simulator.ids import parse
+from pfdoctor.simulator.lifecycle import Lifecycle
+from pfdoctor.simulator.log import PRINCIPAL, REQUEST_ID
+from pfdoctor.simulator.online import Online
 from pfdoctor.simulator.operations import Operations
 from pfdoctor.simulator.routing import Routes
 from pfdoctor.simulator.throttle import Throttle
@@ -25,16 +29,16 @@ _GRAPH = "microsoft.resourcegraph"
 class Arm:
     """Answers the calls of the management API for one world."""
 
-    def __init__(self, world: World, tokens: Tokens, name: str) -> None:
+    def __init__(self, world: World, tokens: Tokens, online: Online, gateway: Gateway) -> None:
         self.world = world
         self.tokens = tokens
         self.operations = Operations(world)
-        self.base = ""
-        self.name = name
+        self.base = online.base
         self._throttle = Throttle(world)
         self._routes = Routes()
         for module in (generic, authorization, machine_learning, tenant):
             self._routes.include(module.routes)
+        self._routes.include(Lifecycle(self.operations, online, gateway).routes)
 
     @property
     def audiences(self) -> frozenset[str]:
@@ -42,7 +46,7 @@ class Arm:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request; every error becomes an answer in ARM's form."""
-        headers = {"x-ms-request-id": request["id"], "x-ms-correlation-request-id": _correlation(request)}
+        headers = {"x-ms-request-id": request[REQUEST_ID], "x-ms-correlation-request-id": _correlation(request)}
         try:
             answer = await self._answer(request, headers)
         except ArmError as error:
@@ -59,10 +63,10 @@ class Arm:
         path = "/" + "/".join(segment for segment in request.path.split("/") if segment)
         query = {name.lower(): value for name, value in request.query.items()}
         if path.lower() == "/metadata/endpoints":
-            return Answer(200, tenant.cloud_metadata(self.base, self.name, query.get("api-version", "")))
+            return Answer(200, tenant.cloud_metadata(self.base, query.get("api-version", "")))
         claims = self.tokens.check(request.headers.get("Authorization"), self.audiences)
         principal = self.world.directory.get(claims["oid"])
-        request["principal"] = claims["oid"]
+        request[PRINCIPAL] = claims["oid"]
         if principal is None:
             raise ArmError(
                 401, "InvalidAuthenticationToken", "The access token is of a principal that no longer exists."
@@ -70,7 +74,7 @@ class Arm:
         target = parse(path)
         kind = "graph" if target.type.lower() == _GRAPH else _KINDS.get(request.method, "writes")
         headers.update(self._throttle.take(target.subscription, principal.id, kind))
-        self.operations.settle()
+        await self.operations.settle()
         call = Call(
             world=self.world,
             method="GET" if request.method == "HEAD" else request.method,

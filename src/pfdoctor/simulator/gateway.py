@@ -93,6 +93,10 @@ class Gateway:
         """What to mount: the scoring URI of endpoint `chat` is `/online/chat/score`."""
         return [web.route("*", "/online/{endpoint}/{tail:.*}", self._handle)]
 
+    async def starts(self, endpoint: Endpoint, deployment: Deployment) -> bool:
+        """Roll the deployment out: whether its container comes up."""
+        return await self._container(endpoint, deployment) is not None
+
     async def close(self) -> None:
         """Stop every container."""
         for task in self._mirroring:

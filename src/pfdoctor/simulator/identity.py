@@ -7,7 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
+from pfdoctor.simulator.dataplane import Endpoint
 from pfdoctor.simulator.directory import Principal
+from pfdoctor.simulator.log import PRINCIPAL
+from pfdoctor.simulator.online import identity_of
+from pfdoctor.simulator.store import Resource
 from pfdoctor.simulator.tokens import Tokens
 from pfdoctor.simulator.world import World
 
@@ -24,7 +28,7 @@ class Identity:
 
     async def managed_identity(self, request: web.Request) -> web.Response:
         """`GET /msi/token?resource=…`, or `/msi/{principal}/token` for the identity of one resource."""
-        if request.headers.get("X-IDENTITY-HEADER") != HEADER:
+        if not self._known(request.headers.get("X-IDENTITY-HEADER", "")):
             return _refusal(401, "unauthorized", "The X-IDENTITY-HEADER header is missing or wrong.")
         resource = request.query.get("resource")
         if not resource:
@@ -32,7 +36,7 @@ class Identity:
         principal = self._principal(request)
         if principal is None:
             return _refusal(400, "invalid_request", "No managed identity with the requested id is assigned here.")
-        request["principal"] = principal.id
+        request[PRINCIPAL] = principal.id
         seconds = self._world.settings.token_seconds
         return web.json_response(
             {
@@ -45,9 +49,24 @@ class Identity:
             }
         )
 
+    def header_of(self, endpoint: Endpoint) -> str:
+        """The header that gives access to the identities of an endpoint, and to no others."""
+        return f"{HEADER} {endpoint.resource_id}"
+
+    def _known(self, header: str) -> bool:
+        return header == HEADER or self._endpoint(header) is not None
+
+    def _endpoint(self, header: str) -> Resource | None:
+        word, _, identifier = header.partition(" ")
+        return self._world.store.get(identifier) if word == HEADER and identifier else None
+
     def _principal(self, request: web.Request) -> Principal | None:
         directory = self._world.directory
         wanted = request.query.get("client_id")
+        endpoint = self._endpoint(request.headers.get("X-IDENTITY-HEADER", ""))
+        if endpoint is not None:
+            oid = identity_of(endpoint.body).principal(wanted)
+            return directory.get(oid) if oid else None
         if wanted:
             return directory.by_application.get(wanted.lower())
         wanted = (
@@ -94,7 +113,7 @@ class Identity:
             return _oauth(400, "unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type.")
         if "client_assertion" not in form and (not principal.secret or form.get("client_secret") != principal.secret):
             return _oauth(401, "invalid_client", f"AADSTS7000215: Invalid client secret provided for app '{client}'.")
-        request["principal"] = principal.id
+        request[PRINCIPAL] = principal.id
         scope = str(form.get("scope") or "").split()[0] if form.get("scope") else ""
         audience = scope.removesuffix("/.default")
         seconds = int(self._world.settings.token_seconds)

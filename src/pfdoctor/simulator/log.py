@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from aiohttp import web
+
+REQUEST_ID = web.RequestKey("id", str)
+"""Under which a request in progress keeps the id that its answer will bear."""
+PRINCIPAL = web.RequestKey("principal", str)
+"""Under which it keeps the object id of who asks, once that is known."""
+
 
 class Request(NamedTuple):
     """One request that arrived, on whichever of the simulator's ports."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 import itertools
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pfdoctor.simulator.clock import instant
 from pfdoctor.simulator.world import World
 
-Finish = Callable[[], dict[str, str] | None]
+Finish = Callable[[], Awaitable[dict[str, str] | None]]
 """Does what the operation was for; returns the error (code, message) that it ended in, or None."""
 
 
@@ -55,13 +55,15 @@ class Operations:
         heapq.heappush(self._pending, (operation.due, next(self._order), operation))
         return operation
 
-    def settle(self) -> None:
+    async def settle(self) -> None:
         """Finish what is due by now."""
         now = self._world.clock.now()
         while self._pending and self._pending[0][0] <= now:
             operation = heapq.heappop(self._pending)[2]
-            operation.error = operation.finish()
-            operation.done = True
+            try:
+                operation.error = await operation.finish()
+            finally:
+                operation.done = True  # should our own code fail, no client is to wait forever for it
 
     def get(self, identifier: str) -> Operation | None:
         return self._by_id.get(identifier)

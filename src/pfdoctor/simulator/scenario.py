@@ -37,9 +37,13 @@ _TENANT = "99999999-8888-7777-6666-555555555555"
 class Scenario:
     """A scenario that was read and can become any number of worlds."""
 
-    def __init__(self, data: Mapping[str, Any], lines: Mapping[Path_, tuple[str, int]], name: str) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], lines: Mapping[Path_, tuple[str, int]], name: str, folder: Path
+    ) -> None:
         self.data = data
         self.name = name
+        self.folder = folder
+        """What relative paths in it are relative to."""
         self._lines = lines
         unknown = [section for section in data if section not in _SECTIONS]
         if unknown:
@@ -49,14 +53,14 @@ class Scenario:
     def load(cls, file: str | Path) -> Scenario:
         """Read a YAML file and all that it extends. Raises ScenarioError with file and line."""
         data, lines = read(Path(file))
-        scenario = cls(data, lines, Path(file).stem)
+        scenario = cls(data, lines, Path(file).stem, Path(file).parent)
         scenario.world()  # what cannot become a world is refused here, where its place is known
         return scenario
 
     @classmethod
-    def from_mapping(cls, data: Mapping[str, Any], name: str = "scenario") -> Scenario:
+    def from_mapping(cls, data: Mapping[str, Any], name: str = "scenario", folder: str | Path = ".") -> Scenario:
         """A scenario from a plain mapping, such as a dump."""
-        return cls(data, {}, name)
+        return cls(data, {}, name, Path(folder))
 
     def error(self, path: Path_, problem: str) -> ScenarioError:
         """The error for what stands at a path, with the place of the nearest thing that has one."""

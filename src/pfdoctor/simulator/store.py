@@ -88,6 +88,7 @@ class Store:
         self._by_key: dict[str, Resource] = {}
         self._below: dict[tuple[str, str], dict[str, Resource]] = defaultdict(dict)
         self._by_type: dict[str, dict[str, Resource]] = defaultdict(dict)
+        self._by_name: dict[tuple[str, str], Resource] = {}
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -109,6 +110,7 @@ class Store:
         for parent in self._parents(target.key, target.parent.lower()):
             self._below[parent, kind.lower()][target.key] = resource
         self._by_type[kind.lower()][target.key] = resource
+        self._by_name[kind.lower(), resource.name.lower()] = resource
         return resource
 
     def touch(self, resource: Resource) -> None:
@@ -128,6 +130,7 @@ class Store:
             for parent in self._parents(target.key, target.parent.lower()):
                 self._below[parent, item.type.lower()].pop(target.key, None)
             self._by_type[item.type.lower()].pop(target.key, None)
+            self._by_name.pop((item.type.lower(), item.name.lower()), None)
 
     @staticmethod
     def _parents(key: str, parent: str) -> tuple[str, ...]:
@@ -142,6 +145,10 @@ class Store:
 
     def of_type(self, kind: str) -> Iterable[Resource]:
         return list(self._by_type.get(kind.lower(), {}).values())
+
+    def named(self, kind: str, name: str) -> Resource | None:
+        """A resource of a type by its own name alone: the names of endpoints are unique."""
+        return self._by_name.get((kind.lower(), name.lower()))
 
     def types(self) -> Iterable[str]:
         return list(self._by_type)

@@ -181,7 +181,7 @@ def metrics(call: Call) -> Answer:
     return Answer(200, {"cost": 0, "timespan": call.query.get("timespan", ""), "interval": "PT1M", "value": values})
 
 
-def cloud_metadata(base: str, name: str, api_version: str) -> Any:
+def cloud_metadata(base: str, api_version: str) -> Any:
     """`/metadata/endpoints`: how a client learns where everything is."""
     if api_version < "2018-05-01":
         return {
@@ -191,7 +191,8 @@ def cloud_metadata(base: str, name: str, api_version: str) -> Any:
             "authentication": {"loginEndpoint": f"{base}/", "audiences": [base, f"{base}/"]},
         }
     cloud = {
-        "name": name,
+        # Each simulator needs a name of its own: azure-ai-ml remembers clouds by name.
+        "name": f"PfdoctorSimulator{base.rpartition(':')[2]}",
         "portal": "https://portal.simulator.invalid",
         "resourceManager": f"{base}/",
         "authentication": {

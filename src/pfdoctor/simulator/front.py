@@ -1,4 +1,4 @@
-"""The HTTP servers: one over TLS for management, sign-in and scoring, one without for managed identities."""
+"""What every request passes through first, whichever port it came to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from pfdoctor.simulator.faults import Fault
-from pfdoctor.simulator.log import Request
+from pfdoctor.simulator.log import PRINCIPAL, REQUEST_ID, Request
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +44,7 @@ class Front:
         return application
 
     async def _serve(self, server: str, request: web.Request, handler: Handler) -> web.StreamResponse:
-        request["id"] = str(uuid.uuid4())
+        request[REQUEST_ID] = str(uuid.uuid4())
         if request.transport is not None:
             self._connections.add(request.transport)
         fault = next((rule for rule in self.faults if rule.strikes(request.method, request.path_qs)), None)
@@ -65,9 +65,9 @@ class Front:
                     request.path,
                     request.query_string,
                     request.query.get("api-version", ""),
-                    request.get("principal", ""),
+                    request.get(PRINCIPAL, ""),
                     status,
-                    request["id"],
+                    request[REQUEST_ID],
                     started,
                     fault.kind if fault else "",
                 )
@@ -83,7 +83,7 @@ class Front:
             await asyncio.sleep(0)
 
     async def _struck(self, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
-        details, headers = fault.details, {"x-ms-request-id": request["id"]}
+        details, headers = fault.details, {"x-ms-request-id": request[REQUEST_ID]}
         if fault.kind in {"reset", "close", "lost"}:
             if fault.kind == "lost":
                 await handler(request)
