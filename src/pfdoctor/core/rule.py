@@ -117,7 +117,9 @@ class Symptom(NamedTuple):
     """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line.
 
     `consequence` marks one that follows from whatever went wrong before: a probe fails because nothing listens.
-    What other programs write too (`common`) counts only in a log of ours, see relevance.
+    What other programs write too (`common`) counts only in a log of ours, see relevance. `elsewhere` marks one that a
+    container does not write while it starts: the service tells it, the caller gets it, or it takes a request. A
+    container's log without it therefore proves nothing.
     """
 
     id: str
@@ -127,6 +129,7 @@ class Symptom(NamedTuple):
     references: tuple[Reference, ...]
     consequence: bool = False
     common: bool = False
+    elsewhere: bool = False
 
 
 class Catalogue:

@@ -18,6 +18,7 @@ from pfdoctor.core.rule import Deferred, Reference, RemedySpec, Rule, Symptom, W
 Where: TypeAlias = tuple[str | int, ...]
 """Keys and indexes from the top of the rule's mapping to the place of a fault."""
 
+_SYMPTOM_FLAGS = ("consequence", "common", "elsewhere")
 _REQUIRED = ("title", "category", "severity", "confidence", "subject", "explanation", "when", "message", "references")
 _OPTIONAL = (
     "id",
@@ -266,7 +267,7 @@ def _parse_references(raw: Json, reader: _Reader) -> tuple[Reference, ...]:
 def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symptom | None, list[tuple[Where, str]]]:
     """The symptom, or None with all its faults."""
     reader = _Reader(schema, {})
-    if not reader.keys(raw, ("id", "title", "contains", "matches", "references", "consequence", "common"), ()):
+    if not reader.keys(raw, ("id", "title", "contains", "matches", "references", *_SYMPTOM_FLAGS), ()):
         return None, reader.faults
     contains = raw.get("contains")
     if not isinstance(contains, list) or not contains or not all(isinstance(one, str) and one for one in contains):
@@ -275,7 +276,7 @@ def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symp
     references = _parse_references(raw.get("references", []), reader)
     if reader.faults:
         return None, reader.faults
-    for flag in ("consequence", "common"):
+    for flag in _SYMPTOM_FLAGS:
         if not isinstance(raw.get(flag, False), bool):
             reader.fault((flag,), f"{flag!r} is true or false")
     if reader.faults:
@@ -286,8 +287,7 @@ def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symp
         tuple(contains),
         raw.get("matches"),
         references,
-        raw.get("consequence", False),
-        raw.get("common", False),
+        *(raw.get(flag, False) for flag in _SYMPTOM_FLAGS),
     )
     return symptom, []
 
