@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hypothesis
 import pytest
 
+if TYPE_CHECKING:
+    from pfdoctor.cloud.credentials import Credential
+    from pfdoctor.cloud.reader import Reader
+    from pfdoctor.simulator import Simulator
+
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 
 # Read before the environment is emptied; tests/run.py sets it.
@@ -49,3 +57,67 @@ def promptflow_python() -> str:
 def root() -> Path:
     """The checkout, for tests about the project itself: its rules, docs and examples."""
     return ROOT
+
+
+class Azure:
+    """A simulated Azure, and readers of it that never wait between retries. All in one event loop."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        from pfdoctor.cloud.clouds import resolve_cloud
+        from pfdoctor.cloud.credentials import make_credential
+        from pfdoctor.cloud.pipeline import Limits
+
+        self.simulator = simulator
+        self.environment: dict[str, str] = dict(simulator.environment)
+        self.limits = Limits(request=5.0, backoff=0.0, sleep=_no_sleep)
+        self.cloud = resolve_cloud(None, self.environment)
+        self._loop = asyncio.new_event_loop()
+        self._make = make_credential
+
+    def credential(self) -> Credential:
+        return self._make("managed-identity", self.cloud, self.environment, None)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(coroutine)
+
+    def read(self, ask: Callable[[Reader], Awaitable[T]], *, longest: float = 5.0) -> T:
+        """What `ask` gives, of a reader with an empty memory."""
+        from pfdoctor.cloud.pipeline import arm_pipeline
+        from pfdoctor.cloud.reader import Reader
+
+        async def asked() -> T:
+            limits = self.limits._replace(request=longest)
+            async with (
+                self.credential() as credential,
+                arm_pipeline(self.cloud, credential, self.environment, limits) as pipeline,
+            ):
+                reader = Reader(pipeline, self.cloud, longest)
+                try:
+                    return await ask(reader)
+                finally:
+                    await reader.close()
+
+        return self.run(asked())
+
+    def close(self) -> None:
+        self._loop.close()
+
+
+async def _no_sleep(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[Azure]:
+    """The healthy scenario, signed in as its caller."""
+    from pfdoctor.simulator import Scenario, Simulator
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Simulator(Scenario.load(ROOT / "examples/scenarios/healthy.yaml")) as it,
+    ):
+        for name, value in it.environment.items():
+            patch.setenv(name, value)
+        azure = Azure(it)
+        yield azure
+        azure.close()

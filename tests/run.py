@@ -137,7 +137,8 @@ def _elsewhere(version: str, interpreter: str, arguments: Sequence[str]) -> Iter
     outcomes = list(_environment(version, interpreter, sources, [(f"pfdoctor on {version}", own)]))
     yield from outcomes
     if all(outcome.good for outcome in outcomes):
-        yield _pytest(version, python, arguments)
+        # What promptflow does depends on its own Python, and takes long: the first run has seen it.
+        yield _pytest(version, python, ["-m", "not promptflow", *arguments])
 
 
 def _promptflow() -> Iterator[Outcome]:

@@ -15,7 +15,7 @@ import pytest
 from pfdoctor import catalog
 from pfdoctor.collect.folder import collect
 from pfdoctor.core.diagnose import diagnose
-from pfdoctor.core.model import Severity
+from pfdoctor.core.model import Origin, Severity
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.yaml_document import Dialect, read
 
@@ -452,7 +452,7 @@ def catalogue() -> Catalogue:
 def findings(folder: Path) -> dict[str, tuple[Severity, bool]]:
     """What is found, by rule: the severity, and whether it has a file and a line."""
     return {
-        one.rule: (one.severity, one.origin is not None and one.origin.line is not None)
+        one.rule: (one.severity, isinstance(one.origin, Origin) and one.origin.line is not None)
         for facts in collect([folder]).cases
         for one in diagnose(facts, catalogue()).findings
     }

@@ -48,7 +48,7 @@ def _single(finding: Finding, **excerpts: str) -> Report:
         (finding,),
         (),
         {finding.status: (finding.rule,)},
-        excerpts={finding.origin.file: excerpts} if finding.origin else {},
+        excerpts={finding.origin.file: excerpts} if isinstance(finding.origin, Origin) else {},
     )
     return Report((case,), 1)
 

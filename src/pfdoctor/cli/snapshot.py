@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import pfdoctor
 from pfdoctor.core.facts import Facts, FactsError
-from pfdoctor.core.model import Json, PfdoctorError
+from pfdoctor.core.model import Json, PfdoctorError, Reading
 
 SCHEMA_NAME = "pfdoctor/snapshot/v1"
 _SHAPES: dict[str, type | tuple[type, ...]] = {
@@ -107,7 +107,7 @@ def _check_case(name: str, index: int, document: dict[str, Json]) -> None:
             raise FactsError(f"{name}: {key!r} of case {case['name']} has the wrong type")
     for places in document.get("origins", {}).values():
         if not isinstance(places, dict) or not all(map(_is_place, places.values())):
-            raise FactsError(f"{name}: an origin of case {case['name']} is not [file, line, column, end column]")
+            raise FactsError(f"{name}: an origin of case {case['name']} is no place in a file or answer of a service")
     for lines in document.get("excerpts", {}).values():
         if not isinstance(lines, dict) or not all(isinstance(text, str) for text in lines.values()):
             raise FactsError(f"{name}: an excerpt of case {case['name']} is not a text")
@@ -120,6 +120,8 @@ def _check_case(name: str, index: int, document: dict[str, Json]) -> None:
 
 
 def _is_place(value: Json) -> bool:
+    if isinstance(value, dict):
+        return isinstance(value.get("id"), str) and set(value) <= set(Reading._fields)
     if not isinstance(value, list) or not 1 <= len(value) <= 4 or not isinstance(value[0], str):
         return False
     return all(isinstance(number, int) and number > 0 for number in value[1:])

@@ -42,6 +42,8 @@ class Encoder:
             list(rule.symptoms),
             list(rule.specialises),
             list(rule.leads_to),
+            list(rule.views),
+            list(rule.requires),
             json.dumps(wording, separators=(",", ":"), ensure_ascii=False),
         ]
 
@@ -89,7 +91,7 @@ class Decoder:
     def rule(self, rule_id: str, code: Json, words: Callable[[Json, str | None], Wording]) -> Rule:
         """The rule; `words` makes its wording of the raw mapping and the text of `each`, when it is asked for."""
         title, category, severity, confidence, subject, applies, when, each, key, at, *rest = code
-        symptoms, specialises, leads_to, wording = rest
+        symptoms, specialises, leads_to, views, requires, wording = rest
         each_path = self._paths[each] if each is not None else None
         return Rule(
             rule_id,
@@ -106,6 +108,8 @@ class Decoder:
             tuple(symptoms),
             tuple(specialises),
             tuple(leads_to),
+            tuple(views),
+            tuple(requires),
             Deferred(lambda: words(json.loads(wording), each_path.text if each_path is not None else None)),
         )
 

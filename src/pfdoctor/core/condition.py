@@ -350,6 +350,25 @@ def same(left: Json, right: Json) -> bool:
     return bool(left == right)
 
 
+def paths(condition: Condition) -> Iterator[FactPath]:
+    """Every path that the condition looks at."""
+    match condition:
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                yield from paths(part)
+        case Not(part):
+            yield from paths(part)
+        case Quantified(path, where, _):
+            yield path
+            yield from paths(where)
+        case Leaf(path, _, _, other):
+            yield path
+            if other is not None:
+                yield other
+        case Test(_, several, _):
+            yield from several
+
+
 def leaves(condition: Condition) -> Iterator[tuple[str | int, ...]]:
     """The path of every leaf inside the raw mapping that `condition` was parsed from (for the mutation test)."""
     match condition:

@@ -15,7 +15,8 @@ from pfdoctor.core.model import (
     Evidence,
     Finding,
     Missing,
-    Origin,
+    Place,
+    Reading,
     Remedy,
     Status,
     SymptomState,
@@ -43,12 +44,14 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     """Every rule on exactly these facts: nothing is derived. Examples of rules state derived facts themselves."""
     findings: list[Finding] = []
     unknown: list[Finding] = []
+    ruled_out: dict[str, tuple[Evidence, ...]] = {}
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}
-    views = tuple(view for view in VIEWS if facts.has_view(view)) or (VIEWS[0],)
-    scopes = {view: Scope(facts, view, seen={}) for view in views}
+    scopes = {view: Scope(facts, view, seen={}) for view in VIEWS}
+    present = {view for view in VIEWS if facts.has_view(view)} | ({"logs"} if facts.has_logs else set())
     for rule in catalogue.rules.values() if rules is None else rules:
-        # a rule whose subject is named by view speaks of both at once
-        chosen = views[:1] if rule.subject.root == "document" else views
+        chosen = _views(rule, facts, present)
+        if not chosen:
+            continue
         results = [result for view in chosen for result in _run(rule, scopes[view])]
         worst = min((result.status for result in results), key=_RANK.__getitem__, default=Status.PASS)
         outcomes[worst].append(rule.id)
@@ -57,8 +60,10 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
                 findings.append(_finding(rule, result))
             elif result.status is Status.UNKNOWN:
                 unknown.append(_bare(rule, result))
+            elif result.status is Status.PASS and "logs" in present and _is_seen(rule, facts):
+                ruled_out.setdefault(rule.id, _distinct(result.verdict.evidence))
     findings = _without_general(_merge(findings), catalogue)
-    return CaseResult(
+    case = CaseResult(
         name=facts.case["name"],
         kind=facts.case["kind"],
         findings=tuple(sorted(findings, key=_by_place)),
@@ -67,9 +72,28 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
         joins=tuple(facts.document.get("joins", ())),
         excerpts=facts.document.get("excerpts", {}),
     )
+    if not facts.has_logs:
+        return case
+    # imported here: a check of files alone, which has to start fast, has no log to explain
+    from pfdoctor.core.differential import explain
+
+    return explain(case, ruled_out, facts, catalogue)
 
 
 _RANK = {status: rank for rank, status in enumerate(Status)}
+
+
+def _views(rule: Rule, facts: Facts, present: set[str]) -> tuple[str, ...]:
+    """The views that the rule runs on. Where none is there, its symptom in a log is enough to make it a suspect."""
+    if rule.runs_on(present):
+        chosen = tuple(view for view in rule.views if view in present)
+        # a rule that names every view it looks at speaks of them all at once
+        return chosen[:1] if rule.subject.root == "document" else chosen
+    return rule.views[:1] if "logs" in present and _is_seen(rule, facts) else ()
+
+
+def _is_seen(rule: Rule, facts: Facts) -> bool:
+    return bool(rule.symptoms) and symptom_state(rule, facts) is SymptomState.SEEN
 
 
 class _Outcome(NamedTuple):
@@ -137,12 +161,14 @@ def _finding(rule: Rule, outcome: _Outcome) -> Finding:
         return bare._replace(fingerprint=fingerprint(rule.id, bare.subject, ""))
     wording = rule.wording
     key = messages.render(rule.key, wording.texts, scope) if rule.key is not None else ""
+    # a suspicion rests on facts that nobody saw: it is told in general words where its own would have gaps
+    complete = messages.is_complete(wording.message, wording.texts, scope)
     return bare._replace(
-        message=messages.render(wording.message, wording.texts, scope),
+        message=messages.render(wording.message, wording.texts, scope) if complete else rule.title,
         fingerprint=fingerprint(rule.id, bare.subject, key),
         origin=_origin(rule, scope, outcome.verdict),
         evidence=_distinct(outcome.verdict.evidence),
-        remedies=_remedies(wording, scope),
+        remedies=_remedies(wording, scope) if complete else (),
         related=tuple(
             origin for path in wording.related if (origin := scope.facts.origin(scope.look_up(path).path)) is not None
         ),
@@ -181,12 +207,12 @@ def _subject(rule: Rule, scope: Scope) -> str:
     found = scope.look_up(rule.subject)
     kind = rule.subject.text.rpartition(".")[2]
     value = found.value if isinstance(found.value, dict) else {}
-    parts = [value.get("file") or value.get("path"), value.get("name")]
+    parts = [value.get("id")] if value.get("id") else [value.get("file") or value.get("path"), value.get("name")]
     named = [part for part in parts if isinstance(part, str)]
     return " ".join([kind, *(named or [scope.facts.case["name"]])])
 
 
-def _origin(rule: Rule, scope: Scope, verdict: Verdict) -> Origin | None:
+def _origin(rule: Rule, scope: Scope, verdict: Verdict) -> Place | None:
     if rule.at is not None:
         origin = scope.facts.origin(scope.look_up(rule.at).path)
         if origin is not None:
@@ -229,9 +255,14 @@ def _merge(findings: list[Finding]) -> list[Finding]:
 def _without_general(findings: list[Finding], catalogue: Catalogue) -> list[Finding]:
     """Drop the general answer where a rule that specialises it has a sharper one for the same place."""
     covered = {
-        (general, finding.origin)
+        (general, _spot(finding))
         for finding in findings
         if finding.status.counts
         for general in catalogue.rules[finding.rule].specialises
     }
-    return [finding for finding in findings if (finding.rule, finding.origin) not in covered]
+    return [finding for finding in findings if (finding.rule, _spot(finding)) not in covered]
+
+
+def _spot(finding: Finding) -> Place | None:
+    """What a sharper answer has to share with the general one: the place in a file; in Azure, the case alone."""
+    return None if isinstance(finding.origin, Reading) else finding.origin

@@ -1,6 +1,7 @@
 """The examples in a rule (`tests:`): each states facts and what the rule must come to; tests and documentation in one.
 
-In an example a key left out is unknown and null is observed absent. `symptoms` says which traces were seen or absent;
+In an example a key left out is unknown and null is observed absent. `symptoms` says which traces were seen (with what
+they captured, where that matters) or absent, and is empty where no log was given;
 `remedied: true` asks that after the first remedy that applies, simulated, the rule no longer fires; `derive: true` that
 what follows from the stated facts is derived, where otherwise an example states derived facts itself.
 """
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from pfdoctor.core.action import Action, SetFact, render_value, simulate
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
+from pfdoctor.core.derive.hits import derive_hits
 from pfdoctor.core.diagnose import judge
 from pfdoctor.core.facts import FactPath, Facts, join, members
 from pfdoctor.core.model import CaseResult, Json, Status, Unknown
@@ -37,20 +39,29 @@ def run_examples(rule: Rule, catalogue: Catalogue) -> Iterator[ExampleResult]:
 def facts_of(example: dict[str, Json]) -> Facts:
     """The facts document that an example states."""
     symptoms = example.get("symptoms", {})
-    hits = [{"symptom": name, "excerpt": name, "captures": {}} for name, state in symptoms.items() if state == "seen"]
+    hits = [
+        {"symptom": name, "excerpt": name, "captures": state if isinstance(state, dict) else {}}
+        for name, state in symptoms.items()
+        if state != "absent"
+    ]
     absent = [name for name, state in symptoms.items() if state == "absent"]
-    logs = []
+    logs = [
+        {"source": "example", "looked_for": [], "hits": [], **log} for log in copy.deepcopy(example.get("logs", []))
+    ]
     if hits:
         logs.append({"source": "example", "complete": False, "looked_for": [], "hits": hits})
     if absent:
         logs.append({"source": "example", "complete": True, "looked_for": absent, "hits": []})
     document: dict[str, Json] = {
         "case": {"name": "example", "kind": "example", "file": "example"},
-        "declared": copy.deepcopy(example.get("facts", {})),
         "logs": logs,
         "origins": {},
         "excerpts": {},
     }
+    if "symptoms" in example or "logs" in example:
+        document["hits"] = derive_hits(logs)
+    if "facts" in example or "live" not in example:
+        document["declared"] = copy.deepcopy(example.get("facts", {}))
     if "live" in example:
         document["live"] = copy.deepcopy(example["live"])
     if "clock" in example:
@@ -59,9 +70,9 @@ def facts_of(example: dict[str, Json]) -> Facts:
 
 
 def outcome(rule: Rule, facts: Facts, catalogue: Catalogue) -> tuple[Status, CaseResult]:
-    """What the rule alone comes to."""
+    """What the rule alone comes to; where nothing it looks at is there, it does not apply."""
     result = judge(facts, catalogue, [rule])
-    status = next(status for status, ids in result.outcomes.items() if ids)
+    status = next((status for status, ids in result.outcomes.items() if ids), Status.NOT_APPLICABLE)
     return status, result
 
 
@@ -117,7 +128,12 @@ def _rendered(action: Action, texts: dict[str, FactPath], scope: Scope) -> Actio
 
 def _firing(rule: Rule, facts: Facts) -> Iterator[Scope]:
     """The scopes (one an item, for `each`) in which the rule's cause is true."""
-    scope = Scope(facts, "declared")
+    for view in rule.views:
+        if facts.has_view(view):
+            yield from _firing_in(rule, Scope(facts, view))
+
+
+def _firing_in(rule: Rule, scope: Scope) -> Iterator[Scope]:
     if rule.applies is not None and evaluate(rule.applies, scope).truth is False:
         return
     if rule.each is None:

@@ -3,7 +3,8 @@
 A document is `{schema, case, declared, live, logs, clock, origins, excerpts, joins}`. `declared` and `live` are two
 views of one schema (rules/schema/facts.schema.json). Inside a view `null` means observed to be absent,
 `{"$unknown": …}` that nobody could look, and `{"$incomplete": …, "items": […]}` (or `"entries": {…}`) is a list (or
-free map) of which only a part was seen. `origins` maps a view to `{concrete path: [file, line, column, end column]}`.
+free map) of which only a part was seen. `origins` maps a view to `{concrete path: place}`: `[file, line, column, end
+column]` in a file, a mapping (see model.Reading) in an answer of a service.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import difflib
 import json
 from typing import Literal, NamedTuple, cast
 
-from pfdoctor.core.model import Json, Origin, PfdoctorError, Unknown
+from pfdoctor.core.model import Json, Origin, PfdoctorError, Place, Reading, Unknown
 from pfdoctor.core.pattern import Pattern
 
 SCHEMA_NAME = "pfdoctor/facts/v1"
 VIEWS = ("declared", "live")
-_ABSOLUTE = (*VIEWS, "logs", "clock", "case")
+_ABSOLUTE = (*VIEWS, "logs", "hits", "clock", "case")
 _STEP = Pattern(r'"((?:[^"\\]|\\.)*)"|([^."\s]+)')
+_IN_LOG = Pattern(r"logs\[(\d+)\](?:\.(hits|errors)\[(\d+)\])?")
 
 NOT_COLLECTED = Unknown("not-collected", "not collected")
 
@@ -81,6 +83,10 @@ class FactsSchema:
             node, root = self._view, "view"
         steps, shape = self._walk(node, keys, text)
         return FactPath(text, root, steps, shape)
+
+    def views_of(self, section: str) -> tuple[str, ...]:
+        """The views in which the section can be known: files say nothing of quota, Azure nothing of source code."""
+        return tuple(self._view["properties"][section].get("x-views", VIEWS))
 
     def _element(self, collection: FactPath) -> dict[str, Json]:
         if "items" in collection.shape:
@@ -147,6 +153,10 @@ class Facts(NamedTuple):
     def has_view(self, view: str) -> bool:
         return self.document.get(view) is not None
 
+    @property
+    def has_logs(self) -> bool:
+        return bool(self.document.get("logs"))
+
     def look_up(self, path: FactPath, view: str, item: Found | None = None) -> Found:
         """The fact at the path. A missing key of an object is `Unknown`; whatever lies below null is null."""
         if path.root == "it":
@@ -154,7 +164,8 @@ class Facts(NamedTuple):
                 raise FactsError(f"{path.text!r}: 'it' is not bound here")
             value, concrete = item.value, item.path
         elif path.root == "view":
-            value, concrete = self.document.get(view), view
+            # a view that nobody looked at holds nothing; null would say that nothing is there
+            value, concrete = self.document.get(view) or {}, view
         else:
             value, concrete = self.document, ""
         for step in path.steps:
@@ -162,15 +173,27 @@ class Facts(NamedTuple):
             value = _descend(value, step)
         return Found(concrete, _decode(value))
 
-    def origin(self, path: str) -> Origin | None:
+    def origin(self, path: str) -> Place | None:
         """Where the fact was observed; an absent one has the place of the nearest thing around it."""
+        if path.startswith("logs["):
+            return self._line_of_log(path)
         view, _, rest = path.partition(".")
         origins = self.document.get("origins", {}).get(view, {})
         while rest:
             if rest in origins:
-                return Origin.from_json(origins[rest])
+                place = origins[rest]
+                return Reading.from_json(place) if isinstance(place, dict) else Origin.from_json(place)
             rest = _parent(rest)
         return None
+
+    def _line_of_log(self, path: str) -> Origin | None:
+        """The line of the log that the hit or error came from; the log itself for whatever else it says."""
+        found = _IN_LOG.match(path)
+        if found is None:
+            return None
+        log = self.document["logs"][int(found[1])]
+        entry = log[found[2]][int(found[3])] if found[2] is not None else {}
+        return Origin(log["source"], entry.get("line")) if isinstance(log.get("source"), str) else None
 
     def with_document(self, **changes: Json) -> Facts:
         return Facts({**self.document, **changes})

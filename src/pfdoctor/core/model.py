@@ -162,12 +162,45 @@ class Origin(NamedTuple):
         return Origin(*values)
 
 
+class Reading(NamedTuple):
+    """Where a live fact was observed: one answer of a service. `id` is the resource that was read, `time` ISO 8601."""
+
+    id: str
+    api_version: str | None = None
+    status: int | None = None
+    request_id: str | None = None
+    time: str | None = None
+    method: str = "GET"
+
+    def __str__(self) -> str:
+        """Method, the tail of the resource id that tells it apart, and the status: `GET workspaces/ws/… (200)`."""
+        answer = "" if self.status is None else f" ({self.status})"
+        return f"{self.method} {short_id(self.id)}{answer}"
+
+    def to_json(self) -> dict[str, Json]:
+        return self._asdict()
+
+    @staticmethod
+    def from_json(body: dict[str, Json]) -> Reading:
+        return Reading(**body)
+
+
+Place: TypeAlias = Origin | Reading
+"""Where a fact was observed: in a file, or in an answer of a service."""
+
+
+def short_id(resource: str) -> str:
+    """A resource id without what nobody reads: `workspaces/ws/onlineEndpoints/chat` of the whole path."""
+    _, found, rest = resource.partition("/providers/")
+    return rest.partition("/")[2] if found else resource
+
+
 class Evidence(NamedTuple):
     """One fact that decided a verdict: its concrete path, its value and where it was observed."""
 
     path: str
     value: Json
-    origin: Origin | None = None
+    origin: Place | None = None
 
 
 class Missing(NamedTuple):
@@ -208,23 +241,68 @@ class Finding(NamedTuple):
     case: str
     subject: str
     fingerprint: str
-    origin: Origin | None = None
+    origin: Place | None = None
     evidence: tuple[Evidence, ...] = ()
     missing: tuple[Missing, ...] = ()
     remedies: tuple[Remedy, ...] = ()
-    related: tuple[Origin, ...] = ()
+    related: tuple[Place, ...] = ()
     help_uri: str = ""
 
     @property
     def place(self) -> tuple[str, int, int]:
-        """File, line and column to sort by; what has no place comes first in its case."""
+        """File, line and column to sort by; what has no place comes first in its case, and what is live after that."""
         if self.origin is None:
             return ("", 0, 0)
+        if isinstance(self.origin, Reading):
+            return (self.origin.id, 0, 0)
         return (self.origin.file, self.origin.line or 0, self.origin.column or 0)
 
 
+class Trace(NamedTuple):
+    """A line of a log that shows a symptom, redacted."""
+
+    source: str
+    line: int | None
+    text: str
+
+
+class Cause(NamedTuple):
+    """A rule as an explanation of a symptom: proven, suspected, or (a pass) ruled out, and by which facts.
+
+    `fingerprint` names the finding, where there is one; `next_step` the cheapest observation that would settle it.
+    """
+
+    rule: str
+    title: str
+    status: Status
+    fingerprint: str | None
+    evidence: tuple[Evidence, ...] = ()
+    next_step: str | None = None
+
+
+class Differential(NamedTuple):
+    """A symptom that was seen, and its causes: confirmed, then suspected, then ruled out.
+
+    `follows` are other symptoms that were seen and explain this one: no worker boots where a module is missing.
+    """
+
+    symptom: str
+    title: str
+    traces: tuple[Trace, ...]
+    causes: tuple[Cause, ...]
+    follows: tuple[str, ...] = ()
+
+    @property
+    def explained(self) -> bool:
+        """Whether anything accounts for it."""
+        return bool(self.follows) or any(cause.status.is_finding for cause in self.causes)
+
+
 class CaseResult(NamedTuple):
-    """All that diagnosing one case came to. `outcomes` maps each status to the ids of the rules that came to it."""
+    """All that diagnosing one case came to. `outcomes` maps each status to the ids of the rules that came to it.
+
+    `differentials` holds a group for each symptom seen in a log; the findings then stand in its order.
+    """
 
     name: str
     kind: str
@@ -233,6 +311,7 @@ class CaseResult(NamedTuple):
     outcomes: dict[Status, tuple[str, ...]]
     joins: tuple[dict[str, Json], ...] = ()
     excerpts: Mapping[str, dict[str, str]] = MappingProxyType({})
+    differentials: tuple[Differential, ...] = ()
 
 
 class Report(NamedTuple):

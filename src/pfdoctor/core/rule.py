@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from pfdoctor.core.action import Action
@@ -73,7 +73,8 @@ class Rule(NamedTuple):
     """One distinct cause: when it is true, what it leaves behind, and what mends it.
 
     `each` is the list of which every element is judged (`it`); `key` tells those elements apart for ever; `at` is the
-    fact whose place a finding shows.
+    fact whose place a finding shows. `views` are those that can hold everything the rule asks of one view, and
+    `requires` what it asks for by name: views, `logs`.
     """
 
     id: str
@@ -90,8 +91,14 @@ class Rule(NamedTuple):
     symptoms: tuple[str, ...]
     specialises: tuple[str, ...]
     leads_to: tuple[str, ...]
+    views: tuple[str, ...]
+    requires: tuple[str, ...]
     deferred: Deferred[Wording]
     shipped: bool = True
+
+    def runs_on(self, present: Container[str]) -> bool:
+        """Whether what it looks at is there: `present` are views, and `logs`."""
+        return all(one in present for one in self.requires) and any(view in present for view in self.views)
 
     @property
     def help_uri(self) -> str:
@@ -107,13 +114,19 @@ class Rule(NamedTuple):
 
 
 class Symptom(NamedTuple):
-    """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line."""
+    """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line.
+
+    `consequence` marks one that follows from whatever went wrong before: a probe fails because nothing listens.
+    What other programs write too (`common`) counts only in a log of ours, see relevance.
+    """
 
     id: str
     title: str
     contains: tuple[str, ...]
     matches: str | None
     references: tuple[Reference, ...]
+    consequence: bool = False
+    common: bool = False
 
 
 class Catalogue:

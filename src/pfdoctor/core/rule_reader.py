@@ -5,13 +5,13 @@ The form of a rule file is described in docs/writing-rules.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from pfdoctor.core import action as actions
 from pfdoctor.core import message as messages
-from pfdoctor.core.condition import Condition, ConditionError, Predicate, did_you_mean, parse
-from pfdoctor.core.facts import FactPath, FactsError, FactsSchema
+from pfdoctor.core.condition import Condition, ConditionError, Predicate, did_you_mean, parse, paths
+from pfdoctor.core.facts import VIEWS, FactPath, FactsError, FactsSchema
 from pfdoctor.core.model import Confidence, Grade, Json, Level, Severity
 from pfdoctor.core.rule import Deferred, Reference, RemedySpec, Rule, Symptom, Wording
 
@@ -36,7 +36,19 @@ _OPTIONAL = (
 )
 _REMEDY_KEYS = ("title", "level", "only_if", "actions", "steps")
 _REFERENCE_KEYS = ("title", "url", "grade")
-_TEST_KEYS = ("name", "facts", "live", "symptoms", "expect", "remedied", "message", "clock", "findings", "derive")
+_TEST_KEYS = (
+    "name",
+    "facts",
+    "live",
+    "logs",
+    "symptoms",
+    "expect",
+    "remedied",
+    "message",
+    "clock",
+    "findings",
+    "derive",
+)
 
 
 _T = TypeVar("_T")
@@ -123,6 +135,11 @@ def parse_rule(
     wording = _parse_wording(raw, each, reader)
     if reader.faults or severity is None or confidence is None or subject is None or when is None:
         return None, reader.faults
+    asked = [*(paths(applies) if applies is not None else ()), *paths(when), *([each] if each is not None else ())]
+    views, requires = _looks_at([subject, *asked], schema)
+    if not views:
+        reader.fault((), "no view holds all that the rule asks for: name the view of a fact, as in live.quota.limit")
+        return None, reader.faults
     rule = Rule(
         rule_id,
         raw["title"],
@@ -138,9 +155,24 @@ def parse_rule(
         tuple(raw.get("symptoms", ())),
         tuple(raw.get("specialises", ())),
         tuple(raw.get("leads_to", ())),
+        views,
+        requires,
         Deferred(lambda: wording),
     )
     return rule, []
+
+
+def _looks_at(asked: Iterable[FactPath], schema: FactsSchema) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The views that can hold every section the paths name without a view, and what they name outright."""
+    views: tuple[str, ...] = VIEWS
+    requires: set[str] = set()
+    for path in asked:
+        if path.root == "view":
+            possible = schema.views_of(path.steps[0].key)
+            views = tuple(view for view in views if view in possible)
+        elif path.root == "document" and path.steps[0].key in (*VIEWS, "logs", "hits"):
+            requires.add("logs" if path.steps[0].key == "hits" else path.steps[0].key)
+    return views, tuple(sorted(requires))
 
 
 def parse_wording(
@@ -235,7 +267,7 @@ def _parse_references(raw: Json, reader: _Reader) -> tuple[Reference, ...]:
 def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symptom | None, list[tuple[Where, str]]]:
     """The symptom, or None with all its faults."""
     reader = _Reader(schema, {})
-    if not reader.keys(raw, ("id", "title", "contains", "matches", "references"), ()):
+    if not reader.keys(raw, ("id", "title", "contains", "matches", "references", "consequence", "common"), ()):
         return None, reader.faults
     contains = raw.get("contains")
     if not isinstance(contains, list) or not contains or not all(isinstance(one, str) and one for one in contains):
@@ -244,7 +276,21 @@ def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symp
     references = _parse_references(raw.get("references", []), reader)
     if reader.faults:
         return None, reader.faults
-    return Symptom(symptom_id, raw.get("title", ""), tuple(contains), raw.get("matches"), references), []
+    for flag in ("consequence", "common"):
+        if not isinstance(raw.get(flag, False), bool):
+            reader.fault((flag,), f"{flag!r} is true or false")
+    if reader.faults:
+        return None, reader.faults
+    symptom = Symptom(
+        symptom_id,
+        raw.get("title", ""),
+        tuple(contains),
+        raw.get("matches"),
+        references,
+        raw.get("consequence", False),
+        raw.get("common", False),
+    )
+    return symptom, []
 
 
 def check_links(rules: Mapping[str, Rule], symptoms: Mapping[str, Symptom]) -> list[tuple[str, str]]:

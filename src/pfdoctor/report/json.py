@@ -10,7 +10,20 @@ import math
 from collections.abc import Iterable, Iterator
 
 import pfdoctor
-from pfdoctor.core.model import Finding, Json, Missing, Remedy, Report, Severity, Status, Unknown
+from pfdoctor.core.model import (
+    Differential,
+    Finding,
+    Json,
+    Missing,
+    Origin,
+    Place,
+    Reading,
+    Remedy,
+    Report,
+    Severity,
+    Status,
+    Unknown,
+)
 from pfdoctor.report.summary import Gate, Sighting, Summary, summarise
 
 SCHEMA_NAME = "pfdoctor/report/v1"
@@ -30,6 +43,8 @@ def document(report: Report, gate: Gate) -> dict[str, Json]:
             "kind": case.kind,
             "joins": list(case.joins),
             "outcomes": {str(status): sorted(case.outcomes.get(status, ())) for status in Status},
+            "ranking": [finding.fingerprint for finding in case.findings] if case.differentials else [],
+            "differentials": [_differential(one) for one in case.differentials],
         }
         for case in report.cases
     ]
@@ -107,6 +122,7 @@ def _summary(summary: Summary) -> dict[str, Json]:
     return {
         "cases": summary.cases,
         "rules": summary.rules,
+        "left_out": summary.left_out,
         "outcomes": {
             "pass": summary.passed,
             "fail": summary.failed,
@@ -129,7 +145,7 @@ def _text(severity: Severity | None) -> str | None:
 
 def _finding(sighting: Sighting) -> dict[str, Json]:
     finding: Finding = sighting.finding
-    origin = finding.origin
+    origin = finding.origin if isinstance(finding.origin, Origin) else None
     return {
         "rule": finding.rule,
         "title": finding.title,
@@ -145,20 +161,51 @@ def _finding(sighting: Sighting) -> dict[str, Json]:
         "line": origin.line if origin else None,
         "column": origin.column if origin else None,
         "end_column": origin.end_column if origin else None,
+        "reading": _reading(finding.origin),
         "evidence": [
             {
                 "path": one.path,
                 "value": _plain(one.value),
-                "file": one.origin.file if one.origin else None,
-                "line": one.origin.line if one.origin else None,
+                "file": one.origin.file if isinstance(one.origin, Origin) else None,
+                "line": one.origin.line if isinstance(one.origin, Origin) else None,
+                "reading": _reading(one.origin),
             }
             for one in finding.evidence
         ],
         "missing": [_missing(one) for one in finding.missing],
         "remedies": [_remedy(one) for one in finding.remedies],
-        "related": [{"path": one.file, "line": one.line, "column": one.column} for one in finding.related],
+        "related": [
+            {"path": one.file, "line": one.line, "column": one.column}
+            for one in finding.related
+            if isinstance(one, Origin)
+        ],
         "fingerprint": finding.fingerprint,
         "help": finding.help_uri,
+    }
+
+
+def _reading(place: Place | None) -> Json:
+    """The answer of a service that a fact came from; null for what a file says."""
+    return place.to_json() if isinstance(place, Reading) else None
+
+
+def _differential(differential: Differential) -> dict[str, Json]:
+    return {
+        "symptom": differential.symptom,
+        "title": differential.title,
+        "explained": differential.explained,
+        "follows": list(differential.follows),
+        "traces": [{"source": one.source, "line": one.line, "text": one.text} for one in differential.traces],
+        "causes": [
+            {
+                "rule": one.rule,
+                "status": str(one.status),
+                "fingerprint": one.fingerprint,
+                "evidence": [{"path": fact.path, "value": _plain(fact.value)} for fact in one.evidence],
+                "next": one.next_step,
+            }
+            for one in differential.causes
+        ],
     }
 
 

@@ -41,7 +41,10 @@ class Unchecked(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """The numbers of a run. `passed`, `failed`, `unknown` and `not_applicable` count rules and add up to `rules`."""
+    """The numbers of a run. `passed`, `failed`, `unknown` and `not_applicable` count rules and add up to `rules`.
+
+    `left_out` are the rules that ask for what no case of the run has: a live endpoint, files, a log.
+    """
 
     cases: int
     rules: int
@@ -49,6 +52,7 @@ class Summary(NamedTuple):
     failed: int
     unknown: int
     not_applicable: int
+    left_out: int
     sightings: tuple[Sighting, ...]
     problems: int
     exit_code: int
@@ -89,15 +93,17 @@ def _worst_first(finding: Finding) -> tuple[int, str]:
 def summarise(report: Report, gate: Gate) -> Summary:
     """The numbers of the run and what they mean for the exit code."""
     sightings = distinct(report)
-    outcomes = Counter(_outcomes(report).values())
+    worst = _outcomes(report)
+    outcomes = Counter(worst.values())
     code, reason = _exit(report, sightings, gate)
     return Summary(
         cases=len(report.cases),
-        rules=report.rules,
+        rules=len(worst) if report.cases else report.rules,
         passed=outcomes[Status.PASS],
         failed=sum(outcomes[status] for status in Status if status.is_finding),
         unknown=outcomes[Status.UNKNOWN],
         not_applicable=outcomes[Status.NOT_APPLICABLE],
+        left_out=report.rules - len(worst) if report.cases else 0,
         sightings=sightings,
         problems=len(report.problems),
         exit_code=code,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pfdoctor.core.message import show
-from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Remedy, Report, Status
+from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Reading, Remedy, Report, Status
+from pfdoctor.report.differential import differential_lines
 from pfdoctor.report.style import (
     EMPTY,
     Line,
@@ -25,8 +25,10 @@ from pfdoctor.report.style import (
     wrap,
 )
 from pfdoctor.report.summary import Gate, Sighting, Summary, Unchecked, first_missing, summarise, unchecked
+from pfdoctor.report.values import fact, value
 
 _EVIDENCE_SHOWN = 6
+_UNSEEN_SHOWN = 3
 _REASONS_SHOWN = 6
 _NAMES_SHOWN = 5
 _LABEL = 10
@@ -95,12 +97,17 @@ def _statistics(summary: Summary) -> list[Line]:
 
 
 def _case(case: CaseResult, shown: list[Sighting], layout: Layout) -> list[Line]:
-    if not shown:
+    if not shown and not case.differentials:
         return []
     lines = [line(Span(visible(case.name), "strong"), Span(f" ({case.kind})", "dim")), EMPTY]
-    for one in shown:
+    for one in shown if layout.verbose or not case.differentials else _worth_a_block(shown):
         lines += [*finding_lines(one, case.excerpts, layout), EMPTY]
-    return lines
+    return lines + differential_lines(case, layout.width, verbose=layout.verbose)
+
+
+def _worth_a_block(shown: list[Sighting]) -> list[Sighting]:
+    """The findings that are more than a suspicion; without any, the likeliest one. The list of causes has them all."""
+    return [one for one in shown if one.finding.status is not Status.SUSPECTED] or shown[:1]
 
 
 def finding_lines(sighting: Sighting, excerpts: Mapping[str, dict[str, str]], layout: Layout) -> list[Line]:
@@ -114,11 +121,14 @@ def finding_lines(sighting: Sighting, excerpts: Mapping[str, dict[str, str]], la
         lines += _labelled("seen" if index == 0 else "", _evidence(one), layout.width)
     if hidden:
         lines += _labelled("", [Span(f"… {hidden} more (--verbose)", "dim")], layout.width)
-    for missing in finding.missing:
-        text = f"{_fact(missing.path)}: {missing.reason.detail}"
+    unseen = finding.missing if layout.verbose else finding.missing[:_UNSEEN_SHOWN]
+    for missing in unseen:
+        text = f"{fact(missing.path)}: {missing.reason.detail}"
         lines += _labelled("unseen", [Span(visible(text))], layout.width)
         if missing.reason.collect_command:
             lines += _labelled("", [Span(visible(missing.reason.collect_command), "fix")], layout.width)
+    if len(finding.missing) > len(unseen):
+        lines += _labelled("", [Span(f"… {len(finding.missing) - len(unseen)} more (--verbose)", "dim")], layout.width)
     related = [Span(visible(str(origin)), "place") for origin in finding.related]
     if related:
         lines += _labelled("also", _separated(related), layout.width)
@@ -153,6 +163,8 @@ def _place(finding: Finding, excerpts: Mapping[str, dict[str, str]], width: int)
     if origin is None:
         return [line(Span("  --> ", "dim"), Span(visible(finding.subject), "place"))]
     lines = [line(Span("  --> ", "dim"), Span(visible(str(origin)), "place"))]
+    if isinstance(origin, Reading):
+        return lines
     source = excerpts.get(origin.file, {}).get(str(origin.line))
     if source is not None and source.strip():
         lines += _excerpt(source, origin, severity_style(finding.severity), width)
@@ -181,25 +193,13 @@ def _excerpt(source: str, origin: Origin, style: Style, width: int) -> list[Line
 
 
 def _evidence(evidence: Evidence) -> list[Span]:
-    spans = [Span(f"{_fact(evidence.path)} = {visible(_value(evidence.value))}")]
-    if evidence.origin is not None:
-        place = Origin(evidence.origin.file, evidence.origin.line)
+    spans = [Span(f"{fact(evidence.path)} = {visible(value(evidence.value))}")]
+    place = evidence.origin
+    if isinstance(place, Origin):
+        place = Origin(place.file, place.line)
+    if place is not None:
         spans.append(Span(f"  ({visible(str(place))})", "dim"))
     return spans
-
-
-def _fact(path: str) -> str:
-    """A fact as rules name it: what files declare is what is meant unless the path says otherwise."""
-    return visible(path.removeprefix("declared."))
-
-
-def _value(value: Json) -> str:
-    """A value in a few words; of a list of objects, how many and their names."""
-    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-        names = [str(one["name"]) for one in value if isinstance(one.get("name"), str)]
-        listed = f": {', '.join(names[:_NAMES_SHOWN])}" + (", …" if names[_NAMES_SHOWN:] else "") if names else ""
-        return f"{len(value)} {'entry' if len(value) == 1 else 'entries'}{listed}"
-    return fit(show(value), 120)
 
 
 def _remedy(remedy: Remedy, width: int) -> list[Line]:
@@ -235,8 +235,8 @@ def _details(case: CaseResult, layout: Layout) -> list[Line]:
         lines += _labelled("joined" if index == 0 else "", [Span(visible(join_text(one)))], layout.width)
     for index, finding in enumerate(sorted(case.unknown, key=lambda one: (one.rule, one.fingerprint))):
         missing = first_missing(finding)
-        fact = f" ({_fact(missing.path)})" if missing.path else ""
-        text = f"{finding.rule}: {missing.reason.detail}{fact}"
+        where = f" ({fact(missing.path)})" if missing.path else ""
+        text = f"{finding.rule}: {missing.reason.detail}{where}"
         lines += _labelled("unknown" if index == 0 else "", [Span(visible(text))], layout.width)
     names = case.outcomes.get(Status.NOT_APPLICABLE, ())
     if names:

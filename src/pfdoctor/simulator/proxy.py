@@ -18,10 +18,13 @@ _LONGEST_HEAD = 16_384  # bytes of a request head, as most proxies allow
 
 
 class ConnectProxy:
-    """An HTTP CONNECT proxy on loopback; `destinations` is "host:port" to the loopback address that plays it."""
+    """An HTTP CONNECT proxy on loopback; `destinations` is "host:port" to the loopback address that plays it.
+
+    The names are in lower case; the mapping is looked at for each connection, so it may be completed later.
+    """
 
     def __init__(self, destinations: Mapping[str, Address]) -> None:
-        self._destinations = {name.lower(): address for name, address in destinations.items()}
+        self._destinations = destinations
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.refused: list[str] = []

@@ -11,11 +11,12 @@ from typing import TypeAlias
 
 from pfdoctor.core.derive.arguments import derive_arguments
 from pfdoctor.core.derive.graph import derive_graph, mark_used_inputs
+from pfdoctor.core.derive.hits import derive_hits
 from pfdoctor.core.derive.needs import derive_needs, derive_packages, derive_serving
 from pfdoctor.core.derive.settings import derive_serves_prompt_flow, derive_settings
 from pfdoctor.core.derive.values import derive_values, mark_defaults
 from pfdoctor.core.facts import VIEWS, Facts, join
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, Unknown
 
 View: TypeAlias = dict[str, Json]
 
@@ -28,6 +29,13 @@ _DERIVED: tuple[tuple[str, str, Callable[[View], Json]], ...] = (
     ("settings", "deployment", derive_settings),
 )
 
+FLOW_NOT_READ = Unknown(
+    "not-read-live",
+    "the flow's files lie in the model that the deployment serves, which is not downloaded",
+    collect_command="pfdoctor check FOLDER_OF_THE_FLOW --live",
+)
+"""Why a live view says nothing of the flow: whatever depends on it stays unknown there."""
+
 
 def derive(facts: Facts) -> Facts:
     """The facts with everything that follows from them."""
@@ -35,10 +43,21 @@ def derive(facts: Facts) -> Facts:
     origins = dict(facts.document.get("origins", {}))
     for name in VIEWS:
         view = facts.document.get(name)
+        if view and name == "live" and "flow" not in view:
+            view = {**view, "flow": FLOW_NOT_READ.to_json()}
         if isinstance(view, dict) and any(source in view for _, source, _ in _DERIVED):
             places = dict(origins.get(name, {}))
             changes[name] = _derive_view(view, places)
             origins[name] = places
+    live: Json = changes.get("live", facts.document.get("live"))
+    if live:
+        # imported here: an offline check has no live view, and it is the one that has to start fast
+        from pfdoctor.core.derive.live import derive_live
+
+        declared = changes.get("declared", facts.document.get("declared"))
+        changes["live"] = derive_live(live, declared, facts.document)
+    if facts.has_logs and "hits" not in facts.document:
+        changes["hits"] = derive_hits(facts.document.get("logs"))
     return facts.with_document(**changes, origins=origins) if changes else facts
 
 

@@ -157,6 +157,8 @@ def _init_arguments(view: dict[str, Json], reader: _Variables) -> dict[str, Json
     flex = flow.get("flex") if isinstance(flow, dict) else None
     target = flex.get("target") if isinstance(flex, dict) else None
     names = ("missing_init_arguments", "unknown_init_arguments")
+    if isinstance(flow, dict) and "$unknown" in flow:
+        return dict.fromkeys(names, flow)
     if not isinstance(flex, dict) or not isinstance(target, dict):
         return dict.fromkeys(names)
     if "$unknown" in target or target.get("kind") != "class":
@@ -218,6 +220,8 @@ def _secret_references(reader: _Variables) -> list[Json]:
 def _connection_overrides(view: dict[str, Json], reader: _Variables) -> Json:
     """Variables named like a connection of the flow. The app looks for the name with `_` for each blank."""
     needs = view.get("needs")
+    if isinstance(needs, dict) and "$unknown" in needs:
+        return needs
     connections = needs.get("connections") if isinstance(needs, dict) else None
     if not isinstance(connections, list):
         return connections

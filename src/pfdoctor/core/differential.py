@@ -1,0 +1,135 @@
+"""The differential: for each symptom that was seen, which causes are proven, suspected, or ruled out, and by what.
+
+The first finding is the answer a person acts on, so their order is part of the diagnosis. Confirmed causes come
+before suspected ones; a cause whose symptom is told by few rules comes before one that would explain anything; what
+only follows from something else that was seen (no worker booted, so a probe failed) comes after it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from pfdoctor.core.facts import Facts
+from pfdoctor.core.model import CaseResult, Cause, Differential, Evidence, Finding, Json, Missing, Status, Trace
+from pfdoctor.core.rule import Catalogue
+
+_TRACES_KEPT = 5
+"""Traces of one symptom that are kept: a retry storm tells the same thing a thousand times."""
+
+
+def explain(
+    case: CaseResult, ruled_out: Mapping[str, tuple[Evidence, ...]], facts: Facts, catalogue: Catalogue
+) -> CaseResult:
+    """The result with its findings in the order of their likelihood, and grouped by symptom.
+
+    `ruled_out` are the rules whose symptom was seen and whose cause is false, with the facts that say so.
+    """
+    seen = _Seen(facts, catalogue)
+    findings = tuple(sorted(case.findings, key=seen.key))
+    return case._replace(findings=findings, differentials=seen.groups(findings, ruled_out))
+
+
+class _Seen:
+    """What was seen in the logs of one case, and the rules that it could come from."""
+
+    def __init__(self, facts: Facts, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._traces = _traces(facts)
+        self._told_by = Counter(name for rule in catalogue.rules.values() for name in rule.symptoms)
+        self._roots = [name for name in self._traces if not self._is_consequence(name)]
+
+    def groups(
+        self, findings: Sequence[Finding], ruled_out: Mapping[str, tuple[Evidence, ...]]
+    ) -> tuple[Differential, ...]:
+        """For each symptom that was seen its causes; symptoms that others explain stand last."""
+        groups = [self._group(name, findings, ruled_out) for name in self._traces]
+        return tuple(sorted(groups, key=lambda group: bool(group.follows)))
+
+    def _group(
+        self, name: str, findings: Sequence[Finding], ruled_out: Mapping[str, tuple[Evidence, ...]]
+    ) -> Differential:
+        rules = {rule.id for rule in self._catalogue.rules.values() if name in rule.symptoms}
+        causes: dict[str, Cause] = {}
+        for finding in findings:
+            if finding.rule in rules and finding.rule not in causes:
+                causes[finding.rule] = _cause(finding)
+        for rule_id, evidence in ruled_out.items():
+            if rule_id in rules and rule_id not in causes:
+                causes[rule_id] = Cause(rule_id, self._catalogue.rules[rule_id].title, Status.PASS, None, evidence)
+        symptom = self._catalogue.symptoms.get(name)
+        follows = tuple(self._roots) if self._is_consequence(name) else ()
+        title = symptom.title if symptom is not None else name
+        return Differential(name, title, tuple(self._traces[name][:_TRACES_KEPT]), tuple(causes.values()), follows)
+
+    def _is_consequence(self, name: str) -> bool:
+        symptom = self._catalogue.symptoms.get(name)
+        return symptom is not None and symptom.consequence
+
+    def key(self, finding: Finding) -> tuple[Json, ...]:
+        """What findings are sorted by."""
+        rule = self._catalogue.rules[finding.rule]
+        seen = [name for name in rule.symptoms if name in self._traces]
+        consequence = bool(seen) and bool(self._roots) and all(map(self._is_consequence, seen))
+        return (
+            consequence,
+            _ORDER[finding.status],
+            # a rule that nothing in the log speaks for is no answer to the log
+            not seen,
+            min((self._told_by[name] for name in seen), default=0),
+            -len(finding.evidence),
+            -finding.severity.rank,
+            -finding.confidence.rank,
+            min((self._first_line(name) for name in seen), default=0),
+            finding.place,
+            finding.rule,
+            finding.message,
+        )
+
+    def _first_line(self, name: str) -> int:
+        return min((trace.line or 0 for trace in self._traces[name]), default=0)
+
+
+_ORDER = {
+    Status.CONFIRMED: 0,
+    Status.SUSPECTED: 1,
+    Status.LATENT: 2,
+    Status.CONTRADICTED: 3,
+}
+
+
+def _traces(facts: Facts) -> Mapping[str, list[Trace]]:
+    found: dict[str, list[Trace]] = {}
+    for log in facts.document.get("logs") or ():
+        for hit in log.get("hits", ()):
+            trace = Trace(str(log.get("source") or ""), hit.get("line"), str(hit.get("excerpt") or ""))
+            found.setdefault(hit["symptom"], []).append(trace)
+    return found
+
+
+def _cause(finding: Finding) -> Cause:
+    return Cause(
+        finding.rule,
+        finding.title,
+        finding.status,
+        finding.fingerprint,
+        finding.evidence,
+        next_step(finding.missing) if finding.status is Status.SUSPECTED else None,
+    )
+
+
+def next_step(missing: Iterable[Missing]) -> str | None:
+    """The cheapest observation that would settle it: a file before a question to Azure, and that before a request."""
+    steps = sorted({_step(one) for one in missing})
+    return steps[0][1] if steps else None
+
+
+def _step(missing: Missing) -> tuple[int, str]:
+    """Cost and command of observing one fact."""
+    command = missing.reason.collect_command
+    section = missing.path.split(".", 2)
+    if missing.path.startswith("live."):
+        if section[1] in ("data_plane", "latency"):
+            return (2, command or "pfdoctor diagnose --endpoint ENDPOINT --probe")
+        return (1, command or "pfdoctor diagnose --endpoint ENDPOINT")
+    return (0, command or "pfdoctor diagnose FOLDER_OF_THE_FLOW --log LOG")
