@@ -166,6 +166,7 @@ def test_creates_and_deletes_a_role_assignment(sdk: Sdk) -> None:
     assert (made.principal_id, made.scope) == (CHAT, WORKSPACE)
     with pytest.raises(ResourceExistsError) as raised:
         assignments.create(WORKSPACE, str(uuid.uuid4()), wanted)
+    assert raised.value.error is not None
     assert raised.value.error.code == "RoleAssignmentExists"
     assert assignments.delete(WORKSPACE, name).name == name
     wanted.principal_id = str(uuid.uuid4())
