@@ -72,7 +72,7 @@ def test_the_facts_of_a_log(tmp_path: Path, symptoms: Mapping[str, Symptom]) -> 
     assert (hit["line"], hit["time"], hit["count"]) == (18, "2024-05-01T10:00:03Z", 1)
     assert hit["excerpt"] == "ModuleNotFoundError: No module named 'langchain'"
     kinds = [(one["kind"], one["code"]) for one in log["errors"]]
-    assert kinds == [("exception", "ModuleNotFoundError"), ("worker", "exited"), ("worker", "boot-failed")]
+    assert kinds == [("exception", "ModuleNotFoundError"), ("worker", "boot-failed")]
     assert (log["complete"], log["cut"]) == (False, "nobody says which deployment it is from, and when")
 
 
@@ -213,7 +213,7 @@ def test_a_bomb_is_not_unpacked(
     monkeypatch.setattr(sources, "_GENEROUS", 1 << 20)
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("log.txt", "w") as member:
-        member.write(b"ModuleNotFoundError: No module named 'x'\n")
+        member.write(b"promptflow-serving ModuleNotFoundError: No module named 'x'\n")
         for _ in range(8):
             member.write(b"a\n" * (1 << 19))
     log = logs.read([str(path)], symptoms).logs[0]

@@ -33,6 +33,12 @@ SCOPE = "/subscriptions/A/resourceGroups/B"
         ({"key": "A"}, {"key": "B", "value": "x"}, False),
         ({"name": "a"}, {"key": "B", "value": {"name": "b"}}, False),
         ({"name": "a"}, "a", True),
+        ({"module": "a.b"}, {"module": "a"}, True),
+        ({"module": "a"}, {"module": "a.b"}, True),
+        ({"module": "ab"}, {"module": "a"}, False),
+        ({"file": "n1.py"}, {"file": "flows/chat/n1.py"}, True),
+        ({"file": "/var/azureml-app/chat/n1.py"}, {"file": "chat/n1.py"}, True),
+        ({"file": "/var/azureml-app/chat/xn1.py"}, {"file": "n1.py"}, False),
     ],
 )
 def test_agreement(captures: dict[str, Json], item: Json, expected: bool) -> None:

@@ -156,7 +156,7 @@ def test_across_the_border_of_two_windows() -> None:
         reading.finish()
         first = filler.count("\n") + 1
         assert [(one.kind, one.code, one.line, one.occurrences) for one in reading.errors] == [
-            ("exception", "KeyError", first, 1)
+            ("exception", "KeyError", first + 3, 1)
         ]
         assert [one.line for one in seen] == [first + 3]
 

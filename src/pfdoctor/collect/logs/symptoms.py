@@ -46,7 +46,7 @@ class Seeker:
 
     def seen(self, sighting: Sighting) -> None:
         """A literal was found."""
-        for symptom, pattern in self._by_literal[sighting.literal]:
+        for symptom, pattern in self._by_literal.get(sighting.literal, ()):
             captures: dict[str, str] = {}
             if pattern is not None:
                 match = _match(pattern, sighting)

@@ -239,7 +239,8 @@ class Reading:
         if key in self._errors:
             self._count(key, sighting.line)
         elif len(self._errors) < _DISTINCT:
-            self._errors[key] = decoded(found, sighting.text, sighting.line, sighting.time())
+            line = sighting.line + (_lines_between(sighting, found.start) if known is None else 0)
+            self._errors[key] = decoded(found, sighting.text, line, sighting.time())
         return key
 
     def _count(self, key: tuple[object, ...], line: int) -> None:
@@ -267,6 +268,13 @@ class Reading:
         message = f"{attempts} retries or refusals: {', '.join(causes)}"
         fields = {"attempts": attempts, "errors": causes}
         return [Decoded("retry", "storm", message, fields, first.line, first.excerpt, first.time)]
+
+
+def _lines_between(sighting: Sighting, position: int) -> int:
+    """How many lines lie from a sighting to another position in its text; negative before it."""
+    if position >= sighting.start:
+        return sighting.text.count("\n", sighting.start, position)
+    return -sighting.text.count("\n", position, sighting.start)
 
 
 def _to_second(time: str) -> str:
