@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 ME, GROUP, OTHER, CLIENT, STRANGER = "p-me", "g-team", "p-other", "c-mine", "p-stranger"
@@ -95,9 +96,10 @@ class World:
     eligible: bool = True
 
 
-def path_of(scope: str) -> list[str]:
+@cache
+def path_of(scope: str) -> tuple[str, ...]:
     """The segments of a scope, in lower case; none of the root."""
-    return [part for part in scope.lower().split("/") if part]
+    return tuple(part for part in scope.lower().split("/") if part)
 
 
 def _case(rng: random.Random, text: str) -> str:

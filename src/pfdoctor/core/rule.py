@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from pfdoctor.core.action import Action
@@ -133,15 +133,20 @@ class Symptom(NamedTuple):
 
 
 class Catalogue:
-    """All rules and symptoms, by id, and the schema of the facts they speak of; the latter two at first use."""
+    """All rules and symptoms, by id, and the schema of the facts they speak of; the latter two at first use.
+
+    `elsewhere` names rules (category/id) that exist and were left out, for they need more than files.
+    """
 
     def __init__(
         self,
         rules: Mapping[str, Rule],
         schema: Callable[[], FactsSchema],
         symptoms: Callable[[], Mapping[str, Symptom]],
+        elsewhere: Sequence[str] = (),
     ) -> None:
         self.rules = rules
+        self.elsewhere = elsewhere
         self._schema = schema
         self._symptoms = symptoms
 
@@ -153,8 +158,14 @@ class Catalogue:
     def symptoms(self) -> Mapping[str, Symptom]:
         return self._symptoms()
 
-    def with_rules(self, rules: Mapping[str, Rule], symptoms: Mapping[str, Symptom] | None = None) -> Catalogue:
+    def with_rules(
+        self,
+        rules: Mapping[str, Rule],
+        symptoms: Mapping[str, Symptom] | None = None,
+        elsewhere: Sequence[str] | None = None,
+    ) -> Catalogue:
         """The catalogue with other rules, and more symptoms where some are given."""
+        left_out = self.elsewhere if elsewhere is None else elsewhere
         if symptoms is None:
-            return Catalogue(rules, self._schema, self._symptoms)
-        return Catalogue(rules, self._schema, Deferred(lambda: {**self.symptoms, **symptoms}))
+            return Catalogue(rules, self._schema, self._symptoms, left_out)
+        return Catalogue(rules, self._schema, Deferred(lambda: {**self.symptoms, **symptoms}), left_out)

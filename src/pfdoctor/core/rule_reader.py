@@ -137,7 +137,7 @@ def parse_rule(
     if reader.faults or severity is None or confidence is None or subject is None or when is None:
         return None, reader.faults
     asked = [*(paths(applies) if applies is not None else ()), *paths(when), *([each] if each is not None else ())]
-    views, requires = _looks_at([subject, *asked], schema)
+    views, requires = _looks_at([subject, *asked])
     if not views:
         reader.fault((), "no view holds all that the rule asks for: name the view of a fact, as in live.quota.limit")
         return None, reader.faults
@@ -163,15 +163,14 @@ def parse_rule(
     return rule, []
 
 
-def _looks_at(asked: Iterable[FactPath], schema: FactsSchema) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _looks_at(asked: Iterable[FactPath]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The views that can hold every section the paths name without a view, and what they name outright."""
     views: tuple[str, ...] = VIEWS
     requires: set[str] = set()
     for path in asked:
-        if path.root == "view":
-            possible = schema.views_of(path.steps[0].key)
-            views = tuple(view for view in views if view in possible)
-        elif path.root == "document" and path.steps[0].key in (*VIEWS, "logs", "hits"):
+        if path.root != "document":
+            views = tuple(view for view in views if view in path.views)
+        elif path.steps[0].key in (*VIEWS, "logs", "hits"):
             requires.add("logs" if path.steps[0].key == "hits" else path.steps[0].key)
     return views, tuple(sorted(requires))
 

@@ -125,76 +125,84 @@ def render_text(tables: Iterable[Table], width: int) -> list[Line]:
 
 def _table(one: Table, width: int) -> Iterator[Line]:
     yield line(Span(visible(one.case), "strong"))
-    yield line(f"{visible(one.who)} {_text(one.principal_id)}")
-    for operation in one.operations:
-        yield EMPTY
-        yield from _operation(operation, width)
+    yield line(f"  {visible(one.who)}, object id {_text(one.principal_id)}")
+    yield from _operations(one.operations, width)
     if one.deployer:
         yield EMPTY
-        yield line(Span("Whoever deploys", "strong"), f": {_text(one.deployer_id)}, who ran pfdoctor")
-        for operation in one.deployer:
-            yield EMPTY
-            yield from _operation(operation, width)
-    yield from _commands(one)
+        yield line(Span("Whoever deploys", "strong"), " (here: who ran pfdoctor)")
+        yield line(f"  object id {_text(one.deployer_id)}")
+        yield from _operations(one.deployer, width)
+    yield from _commands(one.operations, one.principal_id, "ServicePrincipal", "The endpoint's identity")
+    kind = "User" if one.deployer_type == "user" else "ServicePrincipal"
+    yield from _commands(one.deployer, one.deployer_id, kind, "Whoever deploys")
     yield EMPTY
     yield line(_summary(one))
 
 
-def _operation(one: dict[str, Json], width: int) -> Iterator[Line]:
-    verdict = one["verdict"]
-    style = _STYLES.get(verdict, "error" if verdict in FAILING else "dim" if verdict == "NOT_APPLICABLE" else "info")
-    head = [Span(verdict.replace("_", " ").lower(), style), Span("  "), Span(one["key"], "strong")]
-    if isinstance(one["scope"], str):
-        head.append(Span(f"  {visible(place(one['scope']))}", "place"))
-    if one["needed"] is not True:
-        head.append(Span("  (not needed)" if one["needed"] is False else "  (perhaps needed)", "dim"))
-    yield tuple(head)
-    yield from _field("what", f"{one['action'] or 'not known'} ({one['plane']} plane)", width)
-    if verdict != "NOT_APPLICABLE":
-        used = f" Used {_PHASES[one['phase']]}."
-        yield from _field("needs", f"{one['why']}{used}", width)
-    yield from _field("why", f"{one['detail']} [{one['reason']}]", width)
-    if one["proposal"] is not None and verdict != "NOT_APPLICABLE":
-        at = place(one["proposal"]["scope"])
-        yield from _field("grants", f"{one['proposal']['role']} at {at}", width, "fix")
-
-
-def _field(name: str, value: str, width: int, style: Style = "") -> list[Line]:
-    return wrap([Span(f"{name:<7}", "dim"), Span(visible(value), style)], width, "  ", " " * 10)
-
-
-def _commands(one: Table) -> Iterator[Line]:
-    """What to run, or to hand to whoever may: the smallest role assignments for all that is missing."""
-    people = {"user": "User"}
-    needed = (
-        (one.operations, one.principal_id, "ServicePrincipal"),
-        (one.deployer, one.deployer_id, people.get(str(one.deployer_type), "ServicePrincipal")),
-    )
-    for operations, principal, kind in needed:
-        roles = missing_roles(list(operations))
-        if not roles or not isinstance(principal, str):
-            continue
-        whom = "the endpoint's identity" if operations is one.operations else "whoever deploys"
+def _operations(operations: tuple[dict[str, Json], ...], width: int) -> Iterator[Line]:
+    """Each operation with its verdict; in detail where somebody has to do something about it."""
+    verdicts = max((len(_word(one)) for one in operations), default=0)
+    keys = max((len(one["key"]) for one in operations), default=0)
+    for one in operations:
+        style = _style(one["verdict"])
+        where = place(one["scope"]) if isinstance(one["scope"], str) else "(where is not known)"
         yield EMPTY
-        yield line(Span(f"All that {whom} lacks, by {count(len(roles), 'role assignment')}:", "strong"))
-        for role in roles:
-            yield line(
-                Span(
-                    f"  az role assignment create --assignee-object-id {visible(principal)} "
-                    f"--assignee-principal-type {kind} --role {role.role_id} --scope {visible(role.scope)}",
-                    "fix",
-                ),
-                Span(f"  # {role.role}", "dim"),
-            )
+        yield line(
+            Span(f"  {_word(one):<{verdicts}}", style),
+            Span(f"  {one['key']:<{keys}}", "strong"),
+            Span(f"  {visible(where)}", "place"),
+            Span("" if one["needed"] is True else "  not needed" if not one["needed"] else "  perhaps needed", "dim"),
+        )
+        yield from _field("", f"{one['detail']} [{one['reason']}]", width)
+        if one["verdict"] in (*WORKING, "NOT_APPLICABLE"):
+            continue
+        yield from _field("action", f"{one['action'] or 'not known'}, {one['plane']} plane", width)
+        yield from _field("for", f"{one['why']} First used {_PHASES[one['phase']]}.", width)
+        if one["proposal"] is not None:
+            role = f"{one['proposal']['role']} at {place(one['proposal']['scope'])} would grant it"
+            yield from _field("role", role, width, "fix")
+
+
+def _word(one: dict[str, Json]) -> str:
+    return str(one["verdict"]).replace("_", " ").lower()
+
+
+def _style(verdict: str) -> Style:
+    return _STYLES.get(verdict, "error" if verdict in FAILING else "dim" if verdict == "NOT_APPLICABLE" else "info")
+
+
+def _field(name: str, value: str, width: int, style: Style = "dim") -> list[Line]:
+    label = f"{name}: " if name else ""
+    return wrap([Span(label, "strong"), Span(visible(value), style)], width, "    ", "    ")
+
+
+def _commands(operations: tuple[dict[str, Json], ...], principal: Json, kind: str, whom: str) -> Iterator[Line]:
+    """What to run, or to hand to whoever may: the smallest role assignments for all that is missing."""
+    roles = missing_roles(list(operations))
+    if not roles or not isinstance(principal, str):
+        return
+    yield EMPTY
+    yield line(Span(f"{whom} lacks {count(len(roles), 'role assignment')}:", "strong"))
+    for role in roles:
+        command = (
+            f"az role assignment create --assignee-object-id {principal} --assignee-principal-type {kind} "
+            f'--role {role.role_id} --scope "{role.scope}"'
+        )
+        yield line(Span(f"  # {visible(role.role)} at {visible(place(role.scope))}", "dim"))
+        yield line(Span(f"  {visible(command)}", "fix"))
 
 
 def _summary(one: Table) -> str:
     verdicts = [operation["verdict"] for operation in one.operations]
-    working = sum(verdict in WORKING for verdict in verdicts)
-    failing = sum(verdict in FAILING for verdict in verdicts)
-    undecided = sum(verdict in ("UNKNOWN", "CONDITIONAL") for verdict in verdicts)
-    return f"{count(len(verdicts), 'operation')}: {working} allowed, {failing} not allowed, {undecided} undecided"
+    numbers = (
+        (sum(verdict in WORKING for verdict in verdicts), "allowed"),
+        (sum(verdict in FAILING for verdict in verdicts), "not allowed"),
+        (sum(verdict in ("UNKNOWN", "CONDITIONAL") for verdict in verdicts), "not decided"),
+        (sum(verdict == "NOT_APPLICABLE" for verdict in verdicts), "not applicable"),
+    )
+    said = ", ".join(f"{number} {word}" for number, word in numbers if number)
+    return f"{count(len(verdicts), 'operation')} of the endpoint{': ' if said else ''}{said}"
 
 
 def _text(value: Json) -> str:
-    return visible(value) if isinstance(value, str) else "(not known)" if value else "(none)"
+    return visible(value) if isinstance(value, str) else "not known" if value else "none"

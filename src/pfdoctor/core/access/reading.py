@@ -20,25 +20,28 @@ def decoded(value: Json) -> Json:
 
 def field(node: Json, key: str) -> Json:
     """A field of an object: `Unknown` where the object is, or where nobody collected it; null below null."""
-    node = decoded(node)
-    if isinstance(node, Unknown) or node is None:
-        return node
     if not isinstance(node, dict):
+        if node is None or isinstance(node, Unknown):
+            return node
         return Unknown("malformed", f"not an object, so it has no {key!r}")
-    return decoded(node[key]) if key in node else NOT_COLLECTED
+    if "$unknown" in node:
+        return Unknown.from_json(node["$unknown"])
+    value = node.get(key, NOT_COLLECTED)
+    return decoded(value) if isinstance(value, dict) else value
 
 
 def elements(value: Json) -> tuple[list[Json], Unknown | None]:
     """The known elements of a list, and why they may not be all. An element that is itself unknown is such a reason."""
-    value = decoded(value)
-    if isinstance(value, Unknown):
-        return [], value
     why: Unknown | None = None
     if isinstance(value, dict):
+        if "$unknown" in value:
+            return [], Unknown.from_json(value["$unknown"])
         if "$incomplete" not in value:
             return [], Unknown("malformed", "not a list")
         why = Unknown.from_json(value["$incomplete"])
         value = value.get("items", [])
+    if isinstance(value, Unknown):
+        return [], value
     if value is None:
         return [], why
     if not isinstance(value, list):

@@ -118,7 +118,9 @@ class Wording:
                 f"{self._role(grant.row)} grants it{holder} by {grant.held.pattern}, provided that /*/ also matches a "
                 "lone /, as built-in roles rely on but nothing documents."
             )
-        return f"{self._role(grant.row)} grants it{holder} by {grant.held.pattern}."
+        pattern = grant.held.pattern or ""
+        by = "" if pattern.lower() == self._question.action.lower() else f" by {pattern}"
+        return f"{self._role(grant.row)} grants it{holder}{by}."
 
     def _role(self, row: Row) -> str:
         return f"The role {self._world.role_name(row.fact)} at {place(text(row.fact, 'scope'))}"

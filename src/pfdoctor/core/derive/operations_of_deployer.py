@@ -31,7 +31,8 @@ def deployer_operations(usage: Usage) -> Iterator[Operation]:
         yield Operation("template-deployment", action, group, _WIZARD, "The studio deploys by a template.", "create")
     for kind, what in (("models", "model"), ("environments", "environment"), ("codes", "code")):
         needed = _registers(usage, what)
-        yield here(f"{what}-register", f"{kind}/versions/write", needed, f"Registers the {what}.")
+        if needed is not False:
+            yield here(f"{what}-register", f"{kind}/versions/write", needed, f"Registers the {what}.")
     yield here("datastore-read", "datastores/read", _ON_DEMAND, "Uploads go to the workspace's default datastore.")
     built = isinstance(usage.fact("environment", "build"), dict)
     yield here("image-build", "environments/build/action", True if built else _ON_DEMAND, "Builds the image.")

@@ -114,7 +114,7 @@ def _image(usage: Usage) -> Iterator[Operation]:
     store = usage.fact("workspace", "container_registry")
     mode = field(store, "role_assignment_mode")
     login = text(store, "login_server")
-    host = text(field(environment, "image"), "registry")
+    host = None if _is_built(environment) else text(field(environment, "image"), "registry")
     if host is not None and login is not None and needed is True and host.lower() != login.lower():
         scope = Unknown("registry-unknown", f"the resource id of the registry {host} is not known")
         mode = Unknown("registry-unknown", f"whether {host} grants by repository is not known")
@@ -131,6 +131,11 @@ def _image(usage: Usage) -> Iterator[Operation]:
             yield Operation(f"image-pull-{key}", action, scope, wanted, why_so, "create", data=True, target=host)
 
 
+def _is_built(environment: Json) -> bool:
+    """Whether the service builds the image, into the registry of the workspace."""
+    return any(isinstance(field(environment, key), dict) for key in ("build", "conda_file"))
+
+
 def _needs_pull(usage: Usage, environment: Json) -> tuple[Json, str]:
     """Whether the image lies in a private registry; (None, …) where there is nothing to tell."""
     if usage.is_logged("registries/pull/read", "registries/repositories/content/read"):
@@ -141,9 +146,9 @@ def _needs_pull(usage: Usage, environment: Json) -> tuple[Json, str]:
         return None, ""
     if isinstance(field(environment, "asset_registry"), str):
         return None, ""
-    build, conda = field(environment, "build"), field(environment, "conda_file")
-    if isinstance(build, dict) or isinstance(conda, dict):
+    if _is_built(environment):
         return True, "The environment is built into an image in the workspace's registry."
+    build, conda = field(environment, "build"), field(environment, "conda_file")
     host = text(field(environment, "image"), "registry")
     if host is None or isinstance(build, Unknown) or isinstance(conda, Unknown):
         reason = next((one for one in (build, conda) if isinstance(one, Unknown)), None)

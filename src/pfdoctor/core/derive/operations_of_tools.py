@@ -55,6 +55,10 @@ def _vault_of(usage: Usage) -> str | None:
 
 
 def _index_lookup(usage: Usage) -> Iterator[Operation]:
+    if usage.names_data_asset():
+        why = "An index is named as a data asset, whose version is looked up."
+        action = f"{ML}/data/versions/read"
+        yield Operation("data-asset-read", action, workspace(usage), True, why, "request")
     needed = usage.reads_datastore()
     secrets_logged = usage.is_logged("workspaces/datastores/listsecrets/action")
     if needed is False and not secrets_logged:
@@ -74,10 +78,6 @@ def _index_lookup(usage: Usage) -> Iterator[Operation]:
             scope = container_of(store)
             name = text(store, "name")
             yield Operation("index-download", f"{BLOBS}/read", scope, needed, why, "request", data=True, target=name)
-    if usage.names_data_asset():
-        why = "An index is named as a data asset, whose version is looked up."
-        action = f"{ML}/data/versions/read"
-        yield Operation("data-asset-read", action, workspace(usage), True, why, "request")
 
 
 def _has_key(usage: Usage, needed: Json, names: tuple[str, ...]) -> Json:

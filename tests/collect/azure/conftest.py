@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "rules/schema/facts.schema.json").read_text())
 DERIVED = {
@@ -16,7 +17,7 @@ DERIVED = {
 }
 
 
-def faults(document: dict[str, Any]) -> list[str]:
+def _faults(document: dict[str, Any]) -> list[str]:
     """In words, where the document differs from the schema."""
     view = _plain(document["live"])
     validator = jsonschema.Draft202012Validator(SCHEMA)
@@ -63,7 +64,7 @@ def _missing(schema: dict[str, Any], node: Any, path: str) -> Iterator[str]:
             yield from _missing(extra, one, f"{path}.*")
 
 
-def unknowns(node: Any, path: str = "") -> dict[str, dict[str, Any]]:
+def _unknowns(node: Any, path: str = "") -> dict[str, dict[str, Any]]:
     """Every unknown below a fact, by path."""
     found: dict[str, dict[str, Any]] = {}
     if isinstance(node, dict):
@@ -72,8 +73,46 @@ def unknowns(node: Any, path: str = "") -> dict[str, dict[str, Any]]:
                 found[path] = node[mark]
         for key, value in node.items():
             if not key.startswith("$"):
-                found |= unknowns(value, f"{path}.{key}".lstrip("."))
+                found |= _unknowns(value, f"{path}.{key}".lstrip("."))
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            found |= unknowns(value, f"{path}[{index}]")
+            found |= _unknowns(value, f"{path}[{index}]")
     return found
+
+
+@pytest.fixture
+def faults() -> Callable[[dict[str, Any]], list[str]]:
+    """In words, where a facts document differs from the schema."""
+    return _faults
+
+
+@pytest.fixture
+def unknowns() -> Callable[[Any], dict[str, dict[str, Any]]]:
+    """Every unknown below a fact, by path."""
+    return _unknowns
+
+
+@pytest.fixture
+def azure(azure: Any) -> Iterator[Any]:
+    azure.simulator.requests.clear()
+    yield azure
+    azure.simulator.clear_faults()
+
+
+@pytest.fixture
+def collected(azure: Any) -> Callable[..., Any]:
+    """Collects with the given changes to how; gives the documents."""
+    from pfdoctor.collect.azure import Collection, Target, collect
+
+    def run(endpoint: str = "chat", workspace: str = "ws-chat", **how: Any) -> list[dict[str, Any]]:
+        target = Target("11111111-2222-3333-4444-555555555555", "rg-chat", workspace, endpoint)
+        settings = Collection(environment=azure.environment, limits=azure.limits)._replace(**how)
+
+        async def asked() -> list[dict[str, Any]]:
+            async with azure.credential() as credential:
+                return [one.document for one in await collect(target, azure.cloud, credential, settings)]
+
+        documents: list[dict[str, Any]] = azure.run(asked())
+        return documents
+
+    return run
