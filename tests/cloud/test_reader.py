@@ -15,8 +15,6 @@ from pfdoctor.cloud.reading import Reading
 from pfdoctor.core.model import Unknown
 from pfdoctor.simulator.certificates import Authority
 
-pytestmark = pytest.mark.filterwarnings("ignore:It is recommended to use web")
-
 GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-chat"
 DEPLOYMENT = f"{WORKSPACE}/onlineEndpoints/chat/deployments/blue"
@@ -156,7 +154,7 @@ def test_an_item_that_is_none_leaves_the_list_incomplete(azure: Any) -> None:
 def test_nobody_logged_in_ends_the_run(azure: Any) -> None:
     azure.simulator.inject({"path": "/msi/"}, {"kind": "status", "status": 400, "message": "Identity not found"})
     with pytest.raises(AuthenticationError, match="managed identity"):
-        azure.read(get)
+        azure.read(get, fresh=True)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +165,7 @@ def test_no_way_there(azure: Any, address: str, code: str) -> None:
     cloud = azure.cloud
     azure.cloud = cloud._replace(resource_manager=address)
     try:
-        assert azure.read(get).value.code == code
+        assert azure.read(get, fresh=True).value.code == code
     finally:
         azure.cloud = cloud
 
@@ -176,8 +174,17 @@ def test_an_authority_that_is_not_trusted(azure: Any, tmp_path: Path) -> None:
     bundle = azure.environment["REQUESTS_CA_BUNDLE"]
     azure.environment["REQUESTS_CA_BUNDLE"] = str(Authority(tmp_path).ca_file)
     try:
-        value = azure.read(get).value
+        value = azure.read(get, fresh=True).value
     finally:
         azure.environment["REQUESTS_CA_BUNDLE"] = bundle
     assert value.code == "tls"
     assert "REQUESTS_CA_BUNDLE" in value.detail
+
+
+def test_the_proxy_of_the_environment_is_used(azure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert azure.read(get, fresh=True).value.code == "proxy"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert azure.read(get, fresh=True).unknown is None

@@ -72,9 +72,8 @@ class Stub(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         name = self.path.split("/")[1]
-        stub = CASES[name].stub if name in CASES else None
-        status, body = stub or (200, {})
-        self._answer(status, body)
+        answer = CASES[name].stub if name in CASES else None
+        self._answer(*(answer or (200, {})))
 
     def _answer(self, status: int, body: object) -> None:
         data = json.dumps(body).encode()

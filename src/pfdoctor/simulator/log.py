@@ -6,13 +6,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from aiohttp import web
-
-REQUEST_ID = web.RequestKey("id", str)
-"""Under which a request in progress keeps the id that its answer will bear."""
-PRINCIPAL = web.RequestKey("principal", str)
-"""Under which it keeps the object id of who asks, once that is known."""
-
 
 @dataclass
 class Ongoing:

@@ -27,7 +27,7 @@ __all__ = ["Scenario", "ScenarioError"]
 
 _SECTIONS = (
     "tenant caller clock settings managementGroups principals roles resources roleAssignments denyAssignments locks "
-    "eligible providers secrets logs metrics locations simulation faults"
+    "eligible providers secrets logs metrics locations simulation faults expect"
 ).split()
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _AGO = re.compile(r"-(\d+(?:\.\d+)?)([smhd])")

@@ -31,10 +31,17 @@ _HEADER = "azureml-model-deployment"
 _MESSAGE = 500
 _MOST_FIELDS = 200
 
-NOT_ASKED = Unknown("not-asked", "the endpoint was not called: that takes --probe", collect_command="--probe")
-SCORE_NOT_ASKED = Unknown(
-    "not-asked", "the endpoint was not scored: that takes --probe-score FILE", collect_command="--probe-score FILE"
-)
+
+def not_asked(endpoint: str) -> Unknown:
+    """Why nothing is known of what the endpoint answers: nobody allowed to call it."""
+    command = f"pfdoctor diagnose --endpoint {endpoint} --probe"
+    return Unknown("not-asked", "the endpoint was not called: that takes --probe", collect_command=command)
+
+
+def not_scored(endpoint: str) -> Unknown:
+    """Why nothing is known of how the endpoint scores: nobody gave a request."""
+    command = f"pfdoctor diagnose --endpoint {endpoint} --probe-score FILE"
+    return Unknown("not-asked", "the endpoint was not scored: that takes --probe-score FILE", collect_command=command)
 
 
 class Address(NamedTuple):
@@ -65,15 +72,19 @@ class Answer(NamedTuple):
 
 
 class Prober:
-    """Calls one deployment of one endpoint."""
+    """Calls one deployment. `key` authorises the calls; without it only the one without a key is made."""
 
-    def __init__(self, pipeline: AsyncPipeline[Any, Any], address: Address, now: Callable[[], str]) -> None:
+    def __init__(
+        self, pipeline: AsyncPipeline[Any, Any], address: Address, now: Callable[[], str], key: str | Unknown
+    ) -> None:
         self._pipeline = pipeline
         self._address = address
         self._now = now
+        self._key = key
 
-    async def probe(self, deployment: str, key: str | Unknown, score: bytes | None) -> dict[str, Json]:
-        """The facts `data_plane`. `key` is what authorises the calls; without it only the call without one is made."""
+    async def probe(self, endpoint: str, deployment: str, score: bytes | None) -> dict[str, Json]:
+        """The facts `data_plane`. `score` is the body of the one POST to /score; without it none is made."""
+        key, unscored = self._key, not_scored(endpoint).to_json()
         unauthenticated = await self._ask("/swagger.json", {})
         facts: dict[str, Json] = {"unauthenticated": unauthenticated.facts}
         if isinstance(key, Unknown):
@@ -87,15 +98,17 @@ class Prober:
             self._ask("/version", to_deployment),
         )
         # one after the other: what is measured is an endpoint that has nothing else of ours to do
-        healths = [await self._ask("/health", to_deployment) for _ in range(_HEALTH_REQUESTS)]
+        healths = [await self._ask("/health", to_deployment)]
+        while healths[-1].status and len(healths) < _HEALTH_REQUESTS:
+            healths.append(await self._ask("/health", to_deployment))
         facts |= {
             "swagger": swagger.facts,
             "swagger_with_header": with_header.facts,
             "version": version.facts,
             "health": healths[-1].facts,
             "health_latency": latency_of(healths),
-            "score": SCORE_NOT_ASKED.to_json(),
-            "score_latency": SCORE_NOT_ASKED.to_json(),
+            "score": unscored,
+            "score_latency": unscored,
         }
         if score is not None:
             scored = await self._ask("/score", to_deployment, score)
@@ -131,6 +144,8 @@ class Prober:
             "$source": source,
         }
         text = response.content.decode("utf-8-sig", "replace")
+        if isinstance(self._key, str):
+            text = text.replace(self._key, "[redacted: endpoint key]")  # an app may repeat what it was sent
         return Answer({**facts, **_body(text, facts["content_type"] or "")}, response.status_code, took)
 
 

@@ -83,11 +83,22 @@ def _errors(value: Json, within: str | None, depth: int) -> Iterator[_Error]:
         fields |= _additional(value.get("additionalInfo"))
         yield _Error(name, message if isinstance(message, str) else None, within, fields)
         below = name
+        if isinstance(message, str):
+            yield from _inside(message, name, depth)
     for key in ("error", "Error", "details", "innererror", "innerError", "InnerError"):
         inner = value.get(key)
         if isinstance(inner, dict) and key.lower() == "innererror" and "message" not in inner and "code" in inner:
             inner = {**inner, "message": ""}  # azure names only the code of an inner error
         yield from _errors(inner, below, depth + 1)
+
+
+def _inside(message: str, within: str, depth: int) -> Iterator[_Error]:
+    """The errors of another service that a message quotes."""
+    brace = message.find("{")
+    if brace >= 0:
+        read = read_value(message, brace)
+        if read is not None:
+            yield from _errors(read.value, within, depth + 1)
 
 
 def _inner(value: dict[str, Json]) -> Json:
@@ -142,7 +153,7 @@ _TEXT = Pattern(
     r"(?=\s*\n\s*Code:|\n[ \t]*\n|\n\S|\s*\Z)"
 )
 _ENTRY = Pattern(
-    r"(?P<indent>[ \t]*)Code:[ \t]*(?P<code>[A-Za-z][\w.-]{2,80}|None)[ \t\r]*\n"
+    r"Code:[ \t]*(?P<code>[A-Za-z][\w.-]{2,80}|None)[ \t\r]*\n"
     r"[ \t]*Message:[ \t]*(?P<message>[^\n]*(?:\n(?![ \t]*(?:Target:|Exception Details:|Inner error:|"
     r"Additional |Code:|$))[^\n]*){0,30})"
     r"(?:\n[ \t]*Target:[ \t]*(?P<target>[^\n]*))?"
@@ -152,14 +163,17 @@ _NONE = Pattern(r"\(None\)[ \t]*(?P<code>[A-Z][A-Za-z]{3,60}): ?(?P<message>[^\n
 
 def entry(text: str, start: int, _end: int) -> list[Found]:
     """`Code: X` and `Message: Y` on lines of their own, as azure-core prints an error; each nested one has its own."""
-    line = text.rfind("\n", 0, start) + 1
-    if text[line:start].strip(" \t"):
-        return []
-    match = _ENTRY.match(text, line)
+    match = _ENTRY.match(text, start)
     if match is None or match["code"] == "None":
         return []
     fields: dict[str, Json] = {"target": match["target"].strip()} if match["target"] else {}
-    return [Found(start, match.end(), "arm", match["code"], match["message"], fields)]
+    # the SDK puts the next of several details right behind the message of this one
+    message = _NEXT.split(match["message"], 1)[0]
+    end = match.end() if message == match["message"] else match.start("message") + len(message)
+    return [Found(start, end, "arm", match["code"], message, fields)]
+
+
+_NEXT = Pattern(r"\t(?=\([A-Za-z][\w.-]{2,80}\) )")
 
 
 def text_form(text: str, start: int, end: int) -> list[Found]:

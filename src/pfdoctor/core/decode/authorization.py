@@ -49,7 +49,7 @@ _DATA = Pattern(
 )
 _IDENTITY = Pattern(
     _words(
-        r"Identity ?\(object ?id: (?P<object_id>[^)\s]*)\) does not have permissions for (?P<action>"
+        r"Identity\s*\(object\s*id: (?P<object_id>[^)\s]*)\) does not have permissions for (?P<action>"
         r"[\w./*, -]+?) actions"
     )
 )

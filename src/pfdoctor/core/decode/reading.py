@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
+from pfdoctor.core.decode import exceptions
 from pfdoctor.core.decode.anchors import ANCHORS, SINGLE_LINE, SPANNING
 from pfdoctor.core.decode.escapes import levels
 from pfdoctor.core.decode.lines import clean, time_of
@@ -46,9 +47,10 @@ class Sighting(NamedTuple):
     time: Callable[[], str | None]
 
 
-@cache
-def _own_search() -> LiteralSearch:
-    return LiteralSearch((*ANCHORS, *RANKS))
+@lru_cache(maxsize=8)
+def _search(literals: frozenset[str]) -> LiteralSearch:
+    """Kept: a folder may hold a thousand logs, and what is looked for is the same in each."""
+    return LiteralSearch((*ANCHORS, *RANKS, *sorted(literals)))
 
 
 def decode(text: str) -> list[Decoded]:
@@ -64,7 +66,7 @@ class Reading:
 
     def __init__(self, literals: Iterable[str] = (), seen: Callable[[Sighting], None] | None = None) -> None:
         self._wanted = frozenset(literals)
-        self._search = LiteralSearch((*ANCHORS, *RANKS, *self._wanted)) if self._wanted else _own_search()
+        self._search = _search(self._wanted)
         self._seen = seen
         self._pending: list[str] = []
         self._length = 0
@@ -197,7 +199,7 @@ class Reading:
 
     def _decode_line(self, sighting: Sighting, decoder: Decoder, known: set[tuple[str, str | None]] | None) -> None:
         """An error of one line, which was perhaps read before."""
-        if self._is_covered(sighting, "traceback", known):
+        if decoder is exceptions.bare and self._is_covered(sighting, "traceback", known):
             return
         text, start = sighting.text, sighting.start
         newline = text.find("\n", start)
@@ -237,7 +239,8 @@ class Reading:
         if key in self._errors:
             self._count(key, sighting.line)
         elif len(self._errors) < _DISTINCT:
-            self._errors[key] = decoded(found, sighting.text, sighting.line, sighting.time())
+            line = sighting.line + (_lines_between(sighting, found.start) if known is None else 0)
+            self._errors[key] = decoded(found, sighting.text, line, sighting.time())
         return key
 
     def _count(self, key: tuple[object, ...], line: int) -> None:
@@ -265,6 +268,13 @@ class Reading:
         message = f"{attempts} retries or refusals: {', '.join(causes)}"
         fields = {"attempts": attempts, "errors": causes}
         return [Decoded("retry", "storm", message, fields, first.line, first.excerpt, first.time)]
+
+
+def _lines_between(sighting: Sighting, position: int) -> int:
+    """How many lines lie from a sighting to another position in its text; negative before it."""
+    if position >= sighting.start:
+        return sighting.text.count("\n", sighting.start, position)
+    return -sighting.text.count("\n", position, sighting.start)
 
 
 def _to_second(time: str) -> str:
