@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from typing import Any
 
@@ -24,6 +25,7 @@ from pfdoctor.simulator.world import World
 
 _KINDS = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
 _GRAPH = "microsoft.resourcegraph"
+_LOG = logging.getLogger(__name__)
 
 
 class Arm:
@@ -51,6 +53,10 @@ class Arm:
             answer = await self._answer(request, headers)
         except ArmError as error:
             answer = Answer(error.status, error.body(), error.headers)
+        except Exception:  # noqa: BLE001 - a fault of the simulator's own: logged, and answered as ARM would
+            _LOG.exception("%s %s", request.method, request.path_qs)
+            failure = ArmError(500, "InternalServerError", "The simulator failed at this request; its log says why.")
+            answer = Answer(failure.status, failure.body())
         text = None if answer.body is None else json.dumps(answer.body)
         return web.Response(
             status=answer.status,
