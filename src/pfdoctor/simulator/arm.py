@@ -9,7 +9,15 @@ from typing import Any
 
 from aiohttp import web
 
-from pfdoctor.simulator import authorization, generic, graph, machine_learning, tenant
+from pfdoctor.simulator import (
+    denies_and_locks,
+    generic,
+    graph,
+    machine_learning,
+    role_assignments,
+    role_definitions,
+    tenant,
+)
 from pfdoctor.simulator.call import Answer, Call
 from pfdoctor.simulator.errors import ArmError
 from pfdoctor.simulator.gateway import Gateway
@@ -38,7 +46,7 @@ class Arm:
         self.base = online.base
         self._throttle = Throttle(world)
         self._routes = Routes()
-        for module in (generic, authorization, machine_learning, tenant, graph):
+        for module in (generic, role_definitions, role_assignments, denies_and_locks, machine_learning, tenant, graph):
             self._routes.include(module.routes)
         self._routes.include(Lifecycle(self.operations, online, gateway).routes)
 
