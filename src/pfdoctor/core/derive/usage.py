@@ -36,7 +36,9 @@ class Usage:
         self.live: dict[str, Json] = live if isinstance(live, dict) else {}
         views = [view for view in (self.live, declared) if isinstance(view, dict)]
         self._view = next((view for view in views if isinstance(field(view, "flow"), dict)), None)
-        self._logged = "\n".join(_texts(document.get("logs"))).lower()
+        # what a log shows, and what the endpoint answered when it was called
+        shown = [*_texts(document.get("logs")), *_texts(self.live.get("data_plane"))]
+        self._shown = "\n".join(shown).lower()
 
     def fact(self, *keys: str) -> Json:
         """A fact of the live view."""
@@ -46,8 +48,8 @@ class Usage:
         return value
 
     def is_logged(self, *marks: str) -> bool:
-        """Whether a log has one of these texts, in any case: an action that was refused, the words of an error."""
-        return any(mark.lower() in self._logged for mark in marks)
+        """Whether a log or an answer has one of these texts, in any case: a refused action, the words of an error."""
+        return any(mark.lower() in self._shown for mark in marks)
 
     # ------------------------------------------------------------------------------------------------ the variables
 
