@@ -303,3 +303,23 @@ def test_connections_are_read_where_the_deployment_says(collected: Any, change: 
     facts = live["connection_workspace"]
     assert (facts["source"], facts["exists"], facts["same_as_endpoint"]) == ("connection-provider", False, False)
     assert live["connections"]["$unknown"]["code"] == "not-found"
+
+
+def test_a_subscription_that_answers_little_is_waited_for(azure: Any, collected: Any, unknowns: Any) -> None:
+    """The bucket holds fewer requests than a collection has; waiting turns the clocks of both sides."""
+    settings = azure.simulator.world.settings
+    time = [0.0]
+
+    async def sleep(seconds: float) -> None:
+        time[0] += seconds
+        azure.simulator.advance(seconds)
+
+    limits = azure.limits._replace(sleep=sleep, clock=lambda: time[0])
+    before = (settings.throttle, settings.read_burst, settings.read_rate)
+    settings.throttle, settings.read_burst, settings.read_rate = True, 30, 25
+    try:
+        (document,) = collected(limits=limits)
+    finally:
+        settings.throttle, settings.read_burst, settings.read_rate = before
+    assert time[0] > 0
+    assert "throttled" not in {one["code"] for one in unknowns(document["live"]).values()}
