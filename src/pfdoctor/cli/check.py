@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -34,6 +34,7 @@ from pfdoctor.core.model import Confidence, PfdoctorError, Report, Severity
 
 if TYPE_CHECKING:
     from pfdoctor.cli.run import Run
+    from pfdoctor.cli.snapshot import Snapshot
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -80,39 +81,42 @@ def check(
         verbose > 0,
         stat,
     )
-    catalogue = load(rules)
+    snapshot = _snapshot(facts, paths, files_from)
+    # what a snapshot holds besides files is looked at too
+    offline = snapshot is None or not any(case.has_view("live") or case.has_logs for case in snapshot.cases)
+    catalogue = load(rules, offline=offline)
     selection = Selection(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
     run = Run(catalogue, choose(catalogue, selection))
-    report = Source(paths, files_from, facts, progress=not (no_progress or quiet)).examine(run)
+    if snapshot is not None and facts is not None:
+        from pfdoctor.cli.snapshot import replay
+
+        report = run.report(replay(snapshot, run.examine, facts), snapshot.problems)
+    else:
+        report = _examine(run, paths, files_from, progress=not (no_progress or quiet))
     return delivery.deliver(report, nothing=NOTHING)
 
 
-class Source(NamedTuple):
-    """Where the facts come from: paths, a list of paths, or a snapshot."""
+def _snapshot(facts: str | None, paths: Sequence[Path] | None, files_from: str | None) -> Snapshot | None:
+    """The snapshot to replay, if any. Raises PfdoctorError where paths are given, too."""
+    if facts is None:
+        return None
+    if paths or files_from is not None:
+        raise PfdoctorError("--facts replays a snapshot, so it takes no PATH")
+    from pfdoctor.cli.snapshot import read
 
-    paths: Sequence[Path] | None
-    files_from: str | None
-    facts: str | None
-    progress: bool
+    return read(facts)
 
-    def examine(self, run: Run) -> Report:
-        """Diagnose every case. Raises PfdoctorError where a snapshot and paths are given at once."""
-        if self.facts is not None:
-            if self.paths or self.files_from is not None:
-                raise PfdoctorError("--facts replays a snapshot, so it takes no PATH")
-            from pfdoctor.cli.snapshot import read, replay
 
-            snapshot = read(self.facts)
-            return run.report(replay(snapshot, run.examine, self.facts), snapshot.problems)
+def _examine(run: Run, paths: Sequence[Path] | None, files_from: str | None, *, progress: bool) -> Report:
+    """Diagnose every case of the files."""
+    from pfdoctor.cli.parallel import examine
+    from pfdoctor.cli.progress import Bar
+    from pfdoctor.cli.run import given_paths
+    from pfdoctor.collect.folder import scan
 
-        from pfdoctor.cli.parallel import examine
-        from pfdoctor.cli.progress import Bar
-        from pfdoctor.cli.run import given_paths
-        from pfdoctor.collect.folder import scan
-
-        scans, problems = scan(given_paths(self.paths, self.files_from))
-        total = sum(len(one.plans) for one in scans)
-        with closing(Bar(wanted=self.progress)) as bar:
-            return run.report(bar.over(examine(scans, run.examine), total), problems)
+    scans, problems = scan(given_paths(paths, files_from))
+    total = sum(len(one.plans) for one in scans)
+    with closing(Bar(wanted=progress)) as bar:
+        return run.report(bar.over(examine(scans, run.examine), total), problems)

@@ -255,14 +255,33 @@ def _merge(findings: list[Finding]) -> list[Finding]:
 
 
 def _without_general(findings: list[Finding], catalogue: Catalogue) -> list[Finding]:
-    """Drop the general answer where a rule that specialises it has a sharper one for the same place."""
+    """Drop the general answer where a rule that specialises it has a sharper one for the same place.
+
+    What a text alone tells is the general answer to every proven cause that leaves this text.
+    """
+    rules = catalogue.rules
     covered = {
         (general, _spot(finding))
         for finding in findings
         if finding.status.counts
-        for general in catalogue.rules[finding.rule].specialises
+        for general in rules[finding.rule].specialises
     }
-    return [finding for finding in findings if (finding.rule, _spot(finding)) not in covered]
+    explained = {
+        name
+        for finding in findings
+        if finding.status is Status.CONFIRMED and not _tells_of_a_text(rules[finding.rule])
+        for name in rules[finding.rule].symptoms
+    }
+    return [
+        finding
+        for finding in findings
+        if (finding.rule, _spot(finding)) not in covered
+        and not (_tells_of_a_text(rules[finding.rule]) and explained.intersection(rules[finding.rule].symptoms))
+    ]
+
+
+def _tells_of_a_text(rule: Rule) -> bool:
+    return rule.subject.text == "logs"
 
 
 def _spot(finding: Finding) -> Place | None:

@@ -37,12 +37,16 @@ class Step(NamedTuple):
 
 
 class FactPath(NamedTuple):
-    """A path checked against the schema: where it starts (`it`, a view or the document), its steps, and its shape."""
+    """A path checked against the schema: where it starts (`it`, a view or the document), its steps, and its shape.
+
+    `views` are those in which it can be known: files say nothing of quota, Azure nothing of source code.
+    """
 
     text: str
     root: Literal["it", "view", "document"]
     steps: tuple[Step, ...]
     shape: dict[str, Json]
+    views: tuple[str, ...] = VIEWS
 
     @property
     def is_collection(self) -> bool:
@@ -81,12 +85,8 @@ class FactsSchema:
             node, root = self._root, "document"
         else:
             node, root = self._view, "view"
-        steps, shape = self._walk(node, keys, text)
-        return FactPath(text, root, steps, shape)
-
-    def views_of(self, section: str) -> tuple[str, ...]:
-        """The views in which the section can be known: files say nothing of quota, Azure nothing of source code."""
-        return tuple(self._view["properties"][section].get("x-views", VIEWS))
+        steps, shape, views = self._walk(node, keys, text)
+        return FactPath(text, root, steps, shape, views)
 
     def _element(self, collection: FactPath) -> dict[str, Json]:
         if "items" in collection.shape:
@@ -94,21 +94,25 @@ class FactsSchema:
         # an entry of a free map, as quantifiers see it
         return {"properties": {"key": {"type": "string"}, "value": collection.shape.get("additionalProperties", {})}}
 
-    def _walk(self, node: dict[str, Json], keys: list[str], text: str) -> tuple[tuple[Step, ...], dict[str, Json]]:
+    def _walk(
+        self, node: dict[str, Json], keys: list[str], text: str
+    ) -> tuple[tuple[Step, ...], dict[str, Json], tuple[str, ...]]:
         steps = []
+        views: tuple[str, ...] = VIEWS
         for key in keys:
             node = self._deref(node)
             properties = node.get("properties", {})
             if key in properties:
                 steps.append(Step(key, in_map=False))
                 node = properties[key]
+                views = tuple(view for view in views if view in node.get("x-views", VIEWS))
             elif "additionalProperties" in node and node["additionalProperties"] is not False:
                 steps.append(Step(key, in_map=True))
                 extra = node["additionalProperties"]
                 node = extra if isinstance(extra, dict) else {}
             else:
                 raise FactsError(f"there is no fact {text!r}: {_hint(key, properties, text)}")
-        return tuple(steps), self._deref(node)
+        return tuple(steps), self._deref(node), views
 
     def _deref(self, node: dict[str, Json]) -> dict[str, Json]:
         while "$ref" in node:

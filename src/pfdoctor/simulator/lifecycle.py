@@ -144,13 +144,7 @@ class Lifecycle:
         resource.properties["provisioningState"] = "Deleting"
 
         async def finished() -> outcome.Error | None:
-            principal = call.world.directory.by_resource.get(resource.key)
-            if principal is not None:
-                call.world.directory.remove(principal.id)
-            call.world.store.delete(resource)
-            for section in (call.world.logs, call.world.secrets, call.world.simulation, call.world.metrics):
-                for key in [key for key in section if key == resource.key or key.startswith(resource.key + "/")]:
-                    del section[key]
+            call.world.remove(resource)
             return None
 
         return Answer(202, None, self._start(call, resource, finished))

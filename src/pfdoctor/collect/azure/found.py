@@ -45,8 +45,9 @@ async def find(reader: Reader, target: Target, deployment: str | None) -> Found:
         await _no_workspace(reader, target)
     if endpoint.is_missing and workspace.unknown is None:
         names = await reader.list(f"{target.workspace_id}/onlineEndpoints", versions.ENDPOINT, f"{endpoints}/read")
-        where = f"in the workspace {target.workspace}"
-        raise NoInputError(_nothing(f"no online endpoint {target.endpoint!r} {where}", target.endpoint, names))
+        if target.endpoint.lower() not in _names(names):
+            where = f"in the workspace {target.workspace}"
+            raise NoInputError(_nothing(f"no online endpoint {target.endpoint!r} {where}", target.endpoint, names))
     chosen = await _chosen(reader, target, deployment, endpoint, deployments)
     return Found(workspace, endpoint, deployments, chosen)
 
@@ -72,7 +73,7 @@ async def _no_workspace(reader: Reader, target: Target) -> None:
         reader.get(group, versions.GROUP, "Microsoft.Resources/subscriptions/resourceGroups/read"),
         reader.list(f"{group}/providers/{ML}/workspaces", versions.WORKSPACE, f"{ML}/workspaces/read"),
     )
-    if parent.unknown is None:
+    if parent.unknown is None and target.workspace.lower() not in _names(names):
         what = f"no workspace {target.workspace!r} in the resource group {target.resource_group}"
         raise NoInputError(_nothing(what, target.workspace, names))
 
@@ -102,9 +103,15 @@ def _name_of(resource: dict[str, Json]) -> str | None:
     return name.rpartition("/")[2] if isinstance(name, str) and name else None
 
 
+def _names(listed: Reading) -> dict[str, str]:
+    """The names in a list, by their lower case."""
+    names = map(_name_of, listed.value if isinstance(listed.value, list) else ())
+    return {name.lower(): name for name in names if name is not None}
+
+
 def _nothing(what: str, wanted: str, listed: Reading) -> str:
     """`what`, and the names that there are instead: the nearest first."""
-    names = sorted(filter(None, map(_name_of, listed.value if isinstance(listed.value, list) else ())))
+    names = sorted(_names(listed).values())
     if not names:
         return f"{what}: there is none" if not isinstance(listed.value, Unknown) else what
     close = difflib.get_close_matches(wanted, names, n=1)

@@ -103,7 +103,7 @@ def facts_of(
         "lines": reading.lines,
         "bytes": size[0] if size is not None else letters,
         "stage": reading.stage,
-        "looked_for": sorted(symptoms),
+        "looked_for": sorted(name for name, symptom in symptoms.items() if not symptom.elsewhere),
         "hits": seeker.hits(ours=relevance.ours),
         "errors": [error.to_json() for error in reading.errors],
     }

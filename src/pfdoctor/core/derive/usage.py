@@ -1,0 +1,183 @@
+"""What the deployment of a case is known to use: connections, index lookups, model APIs, environment variables.
+
+The flow is known by its files (the declared view) or not at all; a log that shows an operation proves it as well.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pfdoctor.core.access.reading import elements, field, text
+from pfdoctor.core.derive.nodes import definitions, items, tool_of
+from pfdoctor.core.derive.tools import PACKAGE_TOOLS, RENAMED_TOOLS
+from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.pattern import Pattern
+
+FLOW_UNREAD = Unknown("flow-unread", "the flow's files were not read", None, "pfdoctor check PATH --live")
+_DATASTORE = Pattern(r"datastores/([A-Za-z0-9_-]+)(?:/|\Z)")
+_DATA_ASSET = Pattern(r"azureml:(?!/)[^:/\s]+:[^:/\s]+\Z|azureml://[^\s]*/data/", re.IGNORECASE)
+
+
+class Used(NamedTuple):
+    """Names that are used, and why there may be more."""
+
+    names: tuple[str, ...]
+    why_incomplete: Unknown | None
+
+
+class Usage:
+    """Reads one facts document; `live` is its live view."""
+
+    def __init__(self, document: dict[str, Json]) -> None:
+        live, declared = document.get("live"), document.get("declared")
+        self.live: dict[str, Json] = live if isinstance(live, dict) else {}
+        views = [view for view in (self.live, declared) if isinstance(view, dict)]
+        self._view = next((view for view in views if isinstance(field(view, "flow"), dict)), None)
+        self._logged = "\n".join(_texts(document.get("logs"))).lower()
+
+    def fact(self, *keys: str) -> Json:
+        """A fact of the live view."""
+        value: Json = self.live
+        for key in keys:
+            value = field(value, key)
+        return value
+
+    def is_logged(self, *marks: str) -> bool:
+        """Whether a log has one of these texts, in any case: an action that was refused, the words of an error."""
+        return any(mark.lower() in self._logged for mark in marks)
+
+    # ------------------------------------------------------------------------------------------------ the variables
+
+    def variable(self, name: str) -> Json:
+        """The text of an environment variable of the deployment; null when unset."""
+        variables = self.fact("deployment", "environment_variables")
+        if isinstance(variables, dict) and "$incomplete" in variables:
+            entries = variables.get("entries", {})
+            return field(entries, name) if name in entries else Unknown.from_json(variables["$incomplete"])
+        if isinstance(variables, Unknown) or variables is None:
+            return variables
+        value = field(variables, name) if name in variables else None
+        return value if value is None or isinstance(value, str | Unknown) else json.dumps(value)
+
+    def variables(self) -> dict[str, str]:
+        """The variables whose text is known."""
+        variables = self.fact("deployment", "environment_variables")
+        entries = variables.get("entries", variables) if isinstance(variables, dict) else {}
+        return {name: value for name, value in entries.items() if isinstance(value, str)}
+
+    def overrides(self, connection: str) -> Json:
+        """Whether a variable stands for the connection, so that the serving app does not ask the workspace for it.
+
+        It looks for the name with `_` for each blank; JSON replaces the connection, any other text renames it.
+        """
+        value = self.variable(connection.replace(" ", "_"))
+        if not isinstance(value, str):
+            return False if value is None else value
+        if "[redacted" in value:
+            return Unknown("redacted", f"the variable of the connection {connection} was redacted")
+        if value.strip().startswith("${{"):
+            return True
+        try:
+            return isinstance(json.loads(value), dict)
+        except ValueError:
+            return False
+
+    # ----------------------------------------------------------------------------------------------------- the flow
+
+    @property
+    def knows_flow(self) -> bool:
+        return self._view is not None
+
+    def connections(self) -> Used:
+        """The connections that nodes of the flow name."""
+        if self._view is None:
+            return Used((), FLOW_UNREAD)
+        found, why = elements(field(field(self._view, "needs"), "connections"))
+        names = [one["name"] for one in found if isinstance(one.get("name"), str) and one.get("placeholder") is False]
+        if len(names) < len(found) and why is None:
+            why = Unknown("placeholder", "a connection's name is a placeholder")
+        if not self._shows_connections():
+            why = why or Unknown("own-code", "the code of the flow may take connections that no node names")
+        return Used(tuple(dict.fromkeys(names)), why)
+
+    def _shows_connections(self) -> bool:
+        """Whether every connection is named where pfdoctor sees it: no flex flow, no tool whose inputs are unknown."""
+        view = self._view or {}
+        if field(view["flow"], "kind") not in ("dag", None):
+            return False
+        for node in self._nodes():
+            tool = node.get("source_tool")
+            if tool and RENAMED_TOOLS.get(tool, tool) not in PACKAGE_TOOLS:
+                return False
+            if node.get("type") == "python" and not tool and tool_of(view, node) is None:
+                return False
+        return True
+
+    def reads_datastore(self) -> Json:
+        """Whether an index lookup reads a datastore of the workspace."""
+        if self.is_logged("workspaces/datastores/read"):
+            return True
+        if self._view is None:
+            return FLOW_UNREAD
+        return field(field(self._view, "needs"), "datastores")
+
+    def lookup_texts(self) -> list[str]:
+        """All that is written in the inputs of nodes."""
+        return [value for node in self._nodes() for value in _texts(node.get("inputs"))]
+
+    def index_datastores(self) -> tuple[str, ...]:
+        """The datastores that inputs of nodes name."""
+        found = [name for value in self.lookup_texts() for name in _DATASTORE.findall(value)]
+        return tuple(dict.fromkeys(found))
+
+    def names_data_asset(self) -> bool:
+        return any(_DATA_ASSET.search(value) for value in self.lookup_texts())
+
+    def apis(self, connection: str) -> Used:
+        """What is called with the connection: chat, completion, embedding; incomplete where a tool's own code calls."""
+        if self._view is None:
+            return Used((), FLOW_UNREAD)
+        found: list[str] = []
+        why = self.connections().why_incomplete
+        for node in self._nodes():
+            if connection not in [node.get("connection"), *(one.get("value") for one in items(node.get("inputs")))]:
+                continue
+            tool = str(node.get("source_tool") or "").lower()
+            if node.get("type") == "llm" and node.get("api") in ("chat", "completion"):
+                found.append(str(node["api"]))
+            elif "embedding" in tool:
+                found.append("embedding")
+            elif "gpt4v" in tool or "llm_vision" in tool:
+                found.append("chat")
+            else:
+                why = why or Unknown("own-code", f"what {node.get('name')} calls with it is in its code")
+        return Used(tuple(dict.fromkeys(found)), why)
+
+    def imports(self, module: str) -> bool:
+        """Whether the flow's code imports the module or one below it."""
+        if self._view is None:
+            return False
+        found, _ = elements(field(field(self._view, "needs"), "modules"))
+        names = [text(one, "module") or "" for one in found]
+        return any(name == module or name.startswith(f"{module}.") for name in names)
+
+    def _nodes(self) -> list[dict[str, Json]]:
+        if self._view is None:
+            return []
+        return [definition.node for definition in definitions(self._view) if definition.served]
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """Every text in a JSON value, the symptoms that were only looked for left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key not in ("looked_for", "source"):
+                yield from _texts(one)
