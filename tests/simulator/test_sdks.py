@@ -71,7 +71,7 @@ def test_reads_the_workspace_and_what_is_in_it(sdk: Sdk) -> None:
     assert ml.models.get("chat-flow", "3").properties["azureml.promptflow.mode"] == "chat"
     assert [connection.name for connection in ml.connections.list()] == ["aoai", "aoai-entra", "search"]
     assert ml.connections.get("aoai", populate_secrets=True).credentials.key.startswith("simulated-")
-    assert [store.name for store in ml.datastores.list()] == ["workspaceblobstore"]
+    assert [store.name for store in ml.datastores.list()] == ["workspaceblobstore", "workspaceworkingdirectory"]
     assert ml.datastores.get_default().account_name == "stchat"
 
 

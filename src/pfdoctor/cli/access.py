@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from pfdoctor.cli.options import Color, option
+from pfdoctor.cli.options import (
+    Cloud,
+    Color,
+    Credential,
+    Deployment,
+    Endpoint,
+    FromAzConfig,
+    NoProgress,
+    Paths,
+    Replayed,
+    ResourceGroup,
+    Subscription,
+    Timeout,
+    Workspace,
+    option,
+)
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import NoInputError, PfdoctorError
 
@@ -18,9 +33,17 @@ FORMATS = ("text", "json")
 
 @app.command()
 def access(
-    facts: Annotated[
-        str | None, option("--facts", metavar="FILE", help="The snapshot of a live endpoint; - is stdin.")
-    ] = None,
+    paths: Paths = None,
+    endpoint: Endpoint = None,
+    deployment: Deployment = None,
+    workspace: Workspace = None,
+    resource_group: ResourceGroup = None,
+    subscription: Subscription = None,
+    from_az_config: FromAzConfig = False,
+    cloud: Cloud = None,
+    credential: Credential = "default",
+    timeout: Timeout = 30.0,
+    facts: Replayed = None,
     operation: Annotated[
         str | None,
         option("--operation", metavar="NAME", help="Only this operation: its name or action, * for any characters."),
@@ -30,21 +53,37 @@ def access(
     ] = "text",
     output: Annotated[str, option("--output", "-o", metavar="FILE", help="Where it goes; - is stdout.")] = "-",
     color: Color = "auto",
+    no_progress: NoProgress = False,
     fail_on_unknown: Annotated[
         bool, option("--fail-on-unknown", help="Exit 6 if an operation could not be decided.")
     ] = False,
 ) -> int:
     """Prove for each operation that an endpoint needs whether its identity may do it, and say what would grant it.
 
+    With the flow's files (PATH) it is known what the flow needs; without, much is shown as perhaps needed.
+
     Exit codes: 0 all that the endpoint needs is allowed, 1 something is not, 2 usage, 3 internal error, 5 no live case,
     6 undecided operations with --fail-on-unknown. What runs in the background (metrics, telemetry) does not count.
     """
-    if facts is None:
-        raise PfdoctorError("access: --facts FILE names the snapshot of a live endpoint")
-    from pfdoctor.cli.snapshot import read, replay
+    from pfdoctor.cli.live import Live
+    from pfdoctor.cli.target import Given
     from pfdoctor.core.derive import derive
 
-    cases = list(replay(read(facts), derive, facts))
+    given = Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config)
+    if facts is not None:
+        if paths or given.any:
+            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH or --endpoint")
+        from pfdoctor.cli.snapshot import read, replay
+
+        cases = list(replay(read(facts), derive, facts))
+    elif given.any:
+        from pfdoctor.cli.gather import Inputs
+        from pfdoctor.cli.own_rules import load
+
+        live = Live(given, cloud, credential, probe=False, probe_score=None, timeout=timeout, progress=not no_progress)
+        cases = list(map(derive, Inputs(paths, None, None, live).gather(load(None)).cases))
+    else:
+        raise PfdoctorError("name a live endpoint by --endpoint NAME, or its snapshot by --facts FILE")
     return show(cases, operation, format, output, color=color, fail_on_unknown=fail_on_unknown)
 
 

@@ -36,7 +36,7 @@ from aiohttp import web
 
 from pfdoctor.simulator.container import StandIn
 from pfdoctor.simulator.dataplane import Answer, Container, Deployment, Endpoint, Endpoints, Identity, Json, Request
-from pfdoctor.simulator.log import REQUEST_ID
+from pfdoctor.simulator.log import ONGOING
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 SESSION_HEADER = "azureml-model-session"
@@ -114,7 +114,8 @@ class Gateway:
     # --------------------------------------------------------------------------------------------------------- routing
 
     async def _handle(self, received: web.Request) -> web.Response:
-        identifier = received.get(REQUEST_ID) or str(uuid.uuid4())  # the one that the request log has
+        ongoing = ONGOING.get(None)
+        identifier = ongoing.id if ongoing is not None else str(uuid.uuid4())  # the one that the request log has
         tracing = {"x-request-id": identifier, "x-ms-request-id": identifier}
         client_id = re.sub(r"[^A-Za-z0-9_-]", "", received.headers.get("x-ms-client-request-id", ""))[:40]
         if client_id:

@@ -24,9 +24,9 @@ from pfdoctor.collect.azure.logs import read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
 from pfdoctor.collect.azure.probe import Address, Prober, endpoint_key, key_action, not_asked
 from pfdoctor.collect.azure.quota import read_providers, read_quota
-from pfdoctor.collect.azure.scopes import scopes_of
+from pfdoctor.collect.azure.scopes import likely_scopes, needed_scopes
 from pfdoctor.collect.azure.target import Target
-from pfdoctor.collect.azure.workspace import connection_workspace_of, read_connection_workspace, read_workspace
+from pfdoctor.collect.azure.workspace import read_connection_workspace, read_workspace
 from pfdoctor.collect.settle import settle
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
 from pfdoctor.core.model import Json, Unknown
@@ -39,13 +39,15 @@ Progress = Callable[[str], None]
 class Collection(NamedTuple):
     """How to collect: `probe` calls the endpoint, too, and `score` is the body of one request to /score.
 
-    `symptoms` are looked for in the logs; `environment` holds the variables that name certificates.
+    `symptoms` are looked for in the logs; `environment` holds the variables that name certificates. `declared` is the
+    view of the same case that files gave: what the flow's tools need tells which permissions have to be read.
     """
 
     deployment: str | None = None
     probe: bool = False
     score: bytes | None = None
     symptoms: Mapping[str, Symptom] = {}
+    declared: Json = None
     progress: Progress = lambda _: None
     environment: Mapping[str, str] = os.environ
     limits: Limits = Limits()
@@ -169,7 +171,7 @@ class _Run:
         reader, subscription = self._reader, self._target.subscription
         variables = _of(deployment, "environment_variables")
         raw = self._raw(found, deployment)
-        early = _begin(authorization=self._early(found, variables, caller, shared))
+        early = _begin(authorization=self._early(found, caller, shared))
         try:
             identity, connected, environment, model, quota = await asyncio.gather(
                 read_identity(reader, found.endpoint, variables),
@@ -197,31 +199,22 @@ class _Run:
             }
             view |= {key: await shared[key] for key in ("workspace", "datastores", "providers")}
             self._how.progress("reading role assignments")
-            view["authorization"] = await read_authorization(
-                reader, scopes_of(view), _principals(view, caller), subscription
-            )
-            return view
+            told = {"live": settle(view)[0], "declared": self._how.declared, "clock": {"now": self._now}}
+            scopes = needed_scopes(self._target.workspace_id, told)
+            principals = _principals(view, caller)
+            return {**view, "authorization": await read_authorization(reader, scopes, principals, subscription)}
         finally:
             await _end(early.values())
 
-    async def _early(
-        self, found: Found, variables: Json, caller: Caller, shared: dict[str, asyncio.Task[Json]]
-    ) -> Json:
+    async def _early(self, found: Found, caller: Caller, shared: dict[str, asyncio.Task[Json]]) -> Json:
         """Begins to read role assignments where the first answers tell already that they will be needed.
 
         The facts are put together later, of readings that are then already there.
         """
-        identifier = self._target.workspace_id
-        workspace = Body(found.workspace.body)
-        names = {"storage": "storageAccount", "key_vault": "keyVault", "container_registry": "containerRegistry"}
-        stores = {key: {"id": workspace.child("properties").raw(name)} for key, name in names.items()}
-        told = {
-            "workspace": {"id": identifier, "kind": workspace.lower("kind"), **stores},
-            "connection_workspace": {"id": connection_workspace_of(variables, identifier)[0]},
-            "connections": await shared["connections"],
-            "identity": {"principal_id": told_principal(found.endpoint), "identities": []},
-        }
-        scopes, principals = scopes_of(told), _principals(told, caller)
+        registry = Body(found.workspace.body).child("properties").raw("containerRegistry")
+        # where the deployment names another workspace, its connections are known too late to be of use here
+        scopes = likely_scopes(self._target.workspace_id, registry, await shared["connections"])
+        principals = Principals(told_principal(found.endpoint), caller.principal_id, frozenset())
         return await read_authorization(self._reader, scopes, principals, self._target.subscription)
 
     @staticmethod
