@@ -137,12 +137,25 @@ def test_pages_in_a_circle_end(azure: Any) -> None:
 
 @pytest.mark.parametrize(
     ("link", "code"),
-    [("https://evil.example/x", "foreign-page"), ("http://127.0.0.1/x", "foreign-page"), (3, "wrong-type")],
+    [
+        ("https://evil.example/x", "foreign-page"),
+        ("http://127.0.0.1/x", "foreign-page"),
+        ("https://[", "foreign-page"),
+        (3, "wrong-type"),
+    ],
 )
 def test_a_page_elsewhere_is_not_asked_for(azure: Any, link: Any, code: str) -> None:
     azure.simulator.inject({"path": "connections"}, {"kind": "wrong-type", "body": {"value": [{}], "nextLink": link}})
     assert azure.read(listing).incomplete.code == code
     assert len([one for one in azure.simulator.requests if one.server == "arm"]) == 1
+
+
+def test_an_answer_that_is_nested_too_deeply(azure: Any) -> None:
+    body: Any = {}
+    for _ in range(200):
+        body = {"a": [body]}
+    azure.simulator.inject({"path": "workspaces"}, {"kind": "wrong-type", "body": body})
+    assert azure.read(get).value.code == "malformed"
 
 
 def test_an_item_that_is_none_leaves_the_list_incomplete(azure: Any) -> None:

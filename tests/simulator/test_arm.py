@@ -233,10 +233,7 @@ def test_the_gateway_stands_behind_the_scoring_uri(simulator: Simulator, client:
             ["stchat"],
         ),
         (
-            (
-                "resources | where type in~ ('microsoft.search/searchservices', 'microsoft.keyvault/vaults') "
-                "| sort by id asc"
-            ),
+            "resources | where type in~ ('microsoft.search/searchservices','microsoft.keyvault/vaults')|sort by id asc",
             ["kvchat", "srch-chat"],
         ),
         (

@@ -11,7 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult, Cause, Differential, Evidence, Finding, Json, Missing, Status, Trace
+from pfdoctor.core.model import (
+    CaseResult,
+    Cause,
+    Differential,
+    Evidence,
+    Finding,
+    Json,
+    Missing,
+    Reading,
+    Severity,
+    Status,
+    Trace,
+)
 from pfdoctor.core.rule import Catalogue
 
 _TRACES_KEPT = 5
@@ -73,9 +85,9 @@ class _Seen:
         consequence = bool(seen) and bool(self._roots) and all(map(self._is_consequence, seen))
         return (
             consequence,
-            _ORDER[finding.status],
-            # a rule that nothing in the log speaks for is no answer to the log
-            not seen,
+            _rank(finding, is_seen=bool(seen)),
+            # of what nothing in the log speaks for, the gravest first
+            0 if seen else -finding.severity.rank,
             min((self._told_by[name] for name in seen), default=0),
             -len(finding.evidence),
             -finding.severity.rank,
@@ -90,12 +102,22 @@ class _Seen:
         return min((trace.line or 0 for trace in self._traces[name]), default=0)
 
 
-_ORDER = {
-    Status.CONFIRMED: 0,
-    Status.SUSPECTED: 1,
-    Status.LATENT: 2,
-    Status.CONTRADICTED: 3,
-}
+def _rank(finding: Finding, *, is_seen: bool) -> int:
+    """How near a finding is to being the answer: proven and seen, proven of what is deployed, suspected, the rest.
+
+    A cause that is proven by what Azure says needs no trace: it is latent only because nobody has met it yet. What is
+    worth knowing, and nothing in the log speaks for, is no answer to it.
+    """
+    if finding.status is Status.CONTRADICTED:
+        return 5
+    if finding.status is Status.SUSPECTED:
+        return 2
+    if is_seen and finding.status is Status.CONFIRMED:
+        return 0
+    if finding.severity is Severity.INFO:
+        return 4
+    is_deployed = finding.status is Status.CONFIRMED or isinstance(finding.origin, Reading)
+    return 1 if is_deployed else 3
 
 
 def _traces(facts: Facts) -> Mapping[str, list[Trace]]:

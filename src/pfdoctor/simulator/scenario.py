@@ -187,9 +187,9 @@ class _Builder:
                     }
             self._containers(target.id)
             self.world.add(target.id, body)
-        for identifier, body in self.scenario.entries("resources"):
+        for identifier, body in self.scenario.section("resources").items():
             # Adding the versions has counted them; what a dump says of them holds.
-            counted = {name: body.get("properties", {}).get(name) for name in ("latestVersion", "nextVersion")}
+            counted = {name: (body.get("properties") or {}).get(name) for name in ("latestVersion", "nextVersion")}
             resource = self.world.store.get(identifier)
             if resource is not None and any(counted.values()):
                 resource.properties.update(counted)

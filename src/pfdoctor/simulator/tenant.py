@@ -92,15 +92,17 @@ def register(call: Call) -> Answer:
     return Answer(200, _provider(call, call.target.name))
 
 
-for _namespace in sorted({name.partition("/")[0] for name in CANONICAL.values()}):
+# the second holds no resource here, but deployments ask for its registration
+_NAMESPACES = sorted({name.partition("/")[0] for name in CANONICAL.values()} | {"Microsoft.PolicyInsights"})
+
+for _namespace in _NAMESPACES:
     routes.item("GET", _namespace, "Microsoft.Resources/subscriptions/providers/read")(provider)
     routes.action(_namespace, "register", f"{_namespace}/register/action")(register)
 
 
 @routes.collection(f"{_SUBSCRIPTION}/providers", "Microsoft.Resources/subscriptions/providers/read")
 def list_providers(call: Call) -> Answer:
-    namespaces = sorted({name.partition("/")[0] for name in CANONICAL.values()})
-    return Answer(200, {"value": [_provider(call, namespace) for namespace in namespaces]})
+    return Answer(200, {"value": [_provider(call, namespace) for namespace in _NAMESPACES]})
 
 
 # ------------------------------------------------------------------------------------------------ management groups

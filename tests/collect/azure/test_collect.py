@@ -100,9 +100,8 @@ def test_the_facts_of_the_healthy_endpoint(collected: Any) -> None:
     assert live["quota"]["cores_per_instance"] == 4
     assert {one["kind"] for one in live["authorization"]["scopes"]} >= {
         "workspace",
-        "storage-account",
+        "container",
         "registry",
-        "key-vault",
         "openai-account",
     }
     (own,) = [

@@ -17,7 +17,6 @@ from pfdoctor.collect.azure import versions
 from pfdoctor.collect.azure.arm_id import last, parse, subscription_id
 from pfdoctor.collect.azure.body import Body, listed, named, sourced, unread
 from pfdoctor.collect.azure.existence import exists
-from pfdoctor.collect.azure.stores import VERSIONS
 from pfdoctor.collect.azure.workspace import read_locks
 from pfdoctor.core.model import Json, Unknown
 
@@ -80,7 +79,7 @@ async def _scope(reader: Reader, scope: Scope, principals: Principals) -> dict[s
 
 async def _existence(reader: Reader, identifier: str) -> Json:
     target = parse(identifier)
-    version = VERSIONS.get(target.type.lower()) if target is not None else None
+    version = versions.OF_TYPE.get(target.type.lower()) if target is not None else None
     if target is None or version is None:
         return Unknown("not-looked", f"whether {identifier} exists is not looked at").to_json()
     return await exists(reader, target.text, await reader.get(target.text, version, target.read))

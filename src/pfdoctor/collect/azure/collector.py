@@ -22,11 +22,13 @@ from pfdoctor.collect.azure.found import Found, find
 from pfdoctor.collect.azure.identity import read_identity, told_principal
 from pfdoctor.collect.azure.logs import read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
+from pfdoctor.collect.azure.planned import NAME as PLANNED
+from pfdoctor.collect.azure.planned import planned, planned_identity
 from pfdoctor.collect.azure.probe import Address, Prober, endpoint_key, key_action, not_asked
 from pfdoctor.collect.azure.quota import read_providers, read_quota
-from pfdoctor.collect.azure.scopes import scopes_of
+from pfdoctor.collect.azure.scopes import likely_scopes, needed_scopes
 from pfdoctor.collect.azure.target import Target
-from pfdoctor.collect.azure.workspace import connection_workspace_of, read_connection_workspace, read_workspace
+from pfdoctor.collect.azure.workspace import read_connection_workspace, read_workspace
 from pfdoctor.collect.settle import settle
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
 from pfdoctor.core.model import Json, Unknown
@@ -39,13 +41,17 @@ Progress = Callable[[str], None]
 class Collection(NamedTuple):
     """How to collect: `probe` calls the endpoint, too, and `score` is the body of one request to /score.
 
-    `symptoms` are looked for in the logs; `environment` holds the variables that name certificates.
+    `symptoms` are looked for in the logs; `environment` holds the variables that name certificates. `declared` is the
+    view of the same case that files gave: what the flow's tools need tells which permissions have to be read. With
+    `planned` an endpoint or deployment that does not exist is no mistake: what it will lean on is read all the same.
     """
 
     deployment: str | None = None
     probe: bool = False
     score: bytes | None = None
     symptoms: Mapping[str, Symptom] = {}
+    declared: Json = None
+    planned: bool = False
     progress: Progress = lambda _: None
     environment: Mapping[str, str] = os.environ
     limits: Limits = Limits()
@@ -104,7 +110,7 @@ class _Run:
         )
         cases: list[asyncio.Task[Facts]] = []
         try:
-            found = await find(reader, target, self._how.deployment)
+            found = await find(reader, target, self._how.deployment, planned=self._how.planned)
             names: list[str | None] = [*found.chosen] or [None]
             endpoint = read_endpoint(found.endpoint, found.deployments)
             if self._how.probe:
@@ -118,8 +124,12 @@ class _Run:
         self, found: Found, name: str | None, caller: Caller, shared: dict[str, asyncio.Task[Json]]
     ) -> Facts:
         target = self._target
+        is_planned = name is None and self._how.planned
+        exists = not found.endpoint.is_missing
+        if is_planned:
+            found = planned(self._how.declared, found, target, Body(found.workspace.body).text("location"))
         endpoint = read_endpoint(found.endpoint, found.deployments)
-        deployment = self._deployment(found, name, endpoint)
+        deployment = self._deployment(found, PLANNED if is_planned else name, endpoint)
         identifier = f"{target.id}/deployments/{name}" if name is not None else target.id
         self._how.progress(f"reading the deployment {name}" if name is not None else "no deployment to read")
         own = _begin(
@@ -128,6 +138,11 @@ class _Run:
         )
         try:
             view = await self._view(found, endpoint, deployment, caller, shared)
+            if is_planned:
+                # what they lean on was read; they themselves are not there
+                view["deployment"] = None
+                if not exists:
+                    view |= {"endpoint": None, "identity": planned_identity(view["identity"])}
             parts = {key: await task for key, task in own.items()}
             # last, so that what is measured is not ours
             parts["data_plane"] = await self._data_plane(endpoint, name, shared.get("key"))
@@ -169,7 +184,7 @@ class _Run:
         reader, subscription = self._reader, self._target.subscription
         variables = _of(deployment, "environment_variables")
         raw = self._raw(found, deployment)
-        early = _begin(authorization=self._early(found, variables, caller, shared))
+        early = _begin(authorization=self._early(found, caller, shared))
         try:
             identity, connected, environment, model, quota = await asyncio.gather(
                 read_identity(reader, found.endpoint, variables),
@@ -197,31 +212,22 @@ class _Run:
             }
             view |= {key: await shared[key] for key in ("workspace", "datastores", "providers")}
             self._how.progress("reading role assignments")
-            view["authorization"] = await read_authorization(
-                reader, scopes_of(view), _principals(view, caller), subscription
-            )
-            return view
+            told = {"live": settle(view)[0], "declared": self._how.declared, "clock": {"now": self._now}}
+            scopes = needed_scopes(self._target.workspace_id, told)
+            principals = _principals(view, caller)
+            return {**view, "authorization": await read_authorization(reader, scopes, principals, subscription)}
         finally:
             await _end(early.values())
 
-    async def _early(
-        self, found: Found, variables: Json, caller: Caller, shared: dict[str, asyncio.Task[Json]]
-    ) -> Json:
+    async def _early(self, found: Found, caller: Caller, shared: dict[str, asyncio.Task[Json]]) -> Json:
         """Begins to read role assignments where the first answers tell already that they will be needed.
 
         The facts are put together later, of readings that are then already there.
         """
-        identifier = self._target.workspace_id
-        workspace = Body(found.workspace.body)
-        names = {"storage": "storageAccount", "key_vault": "keyVault", "container_registry": "containerRegistry"}
-        stores = {key: {"id": workspace.child("properties").raw(name)} for key, name in names.items()}
-        told = {
-            "workspace": {"id": identifier, "kind": workspace.lower("kind"), **stores},
-            "connection_workspace": {"id": connection_workspace_of(variables, identifier)[0]},
-            "connections": await shared["connections"],
-            "identity": {"principal_id": told_principal(found.endpoint), "identities": []},
-        }
-        scopes, principals = scopes_of(told), _principals(told, caller)
+        registry = Body(found.workspace.body).child("properties").raw("containerRegistry")
+        # where the deployment names another workspace, its connections are known too late to be of use here
+        scopes = likely_scopes(self._target.workspace_id, registry, await shared["connections"])
+        principals = Principals(told_principal(found.endpoint), caller.principal_id, frozenset())
         return await read_authorization(self._reader, scopes, principals, self._target.subscription)
 
     @staticmethod

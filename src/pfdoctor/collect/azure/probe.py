@@ -10,15 +10,16 @@ import asyncio
 import json
 import math
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError
 from azure.core.pipeline import AsyncPipeline
 from azure.core.rest import HttpRequest
 
 from pfdoctor.cloud import faults
+from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Source
 from pfdoctor.collect.azure import versions
@@ -57,8 +58,8 @@ class Address(NamedTuple):
     @staticmethod
     def of(scoring_uri: Json) -> Address | None:
         """The address of a scoring URI; None where it is no https address that ends in /score."""
-        parts = urlsplit(scoring_uri) if isinstance(scoring_uri, str) else None
-        if parts is None or parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+        parts = https_parts(scoring_uri)
+        if parts is None:
             return None
         return Address(parts.netloc.lower(), parts.path.rstrip("/").removesuffix("/score"))
 
@@ -125,7 +126,7 @@ class Prober:
         source = Source(url, None, 0, None, self._now(), request.method)
         try:
             response = (await self._pipeline.run(request)).http_response
-        except (AzureError, asyncio.TimeoutError) as error:
+        except (AzureError, asyncio.TimeoutError, zlib.error) as error:
             why = faults.of_error(error)
             return Answer({**why._replace(detail=f"{url}: {why.detail}").to_json(), "$source": source}, 0, 0.0)
         took = (time.perf_counter() - begun) * 1000
@@ -218,6 +219,7 @@ async def endpoint_key(reader: Reader, endpoint: str, auth_mode: Json, login: Ca
     reading = await reader.post(f"{endpoint}/{action}", versions.ENDPOINT, None, needed)
     if reading.body is None:
         why = reading.unknown or Unknown("not-collected", "not collected")
-        return why._replace(detail=f"the key that calls the endpoint: {why.detail}")
+        # no command to make the same request by hand: it would print the key
+        return why._replace(detail=f"the key that calls the endpoint: {why.detail}", collect_command=None)
     key = reading.body.get("primaryKey" if action == "listKeys" else "accessToken")
     return key if isinstance(key, str) else Unknown("wrong-type", f"{action} gave no key")

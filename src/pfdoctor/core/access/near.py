@@ -25,6 +25,15 @@ BROAD = frozenset(
         "b78c5d69-af96-48a3-bf8d-a8b4d589de94",
     )
 )
+# AcrPull, Storage Blob Data Reader and AzureML Metrics Writer (preview). Source: Microsoft Learn, "Authentication and
+# authorization for online endpoints".
+GIVEN = frozenset(
+    (
+        "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+        "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+        "635dd51f-9968-44d3-b7fb-6d9a6bd613ae",
+    )
+)
 CLIENT_ID = "its client id"
 DELETED = "a principal that no longer exists"
 
@@ -76,7 +85,12 @@ def nearest(question: Question, world: World, others: Mapping[str, str], *, elig
     miss = _someone_else(question, world, others)
     if miss is not None:
         return miss
-    row = min(covering, key=lambda one: (-_kinship(question, world, one), _rank(one)), default=None)
+    # what a system-assigned identity gets by itself says nothing of what somebody meant to grant
+    row = min(
+        covering,
+        key=lambda one: (role_of(one.fact) in GIVEN, -_kinship(question, world, one), _rank(one)),
+        default=None,
+    )
     return Miss("ROLE_LACKS_ACTION" if row is not None else "NO_ASSIGNMENT", row)
 
 

@@ -199,7 +199,7 @@ class _Lines:
 _BEGINS = Pattern(
     r"\d{4}[-/]\d\d|"
     r"\[\d{4}-|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b|Traceback \(|\d{1,3}(?:\.\d{1,3}){3} "
-    r"|The above exception was|During handling of|\S+ +Traceback \(|##\[|Process exited|npm |\+-|[╭╰]"
+    r"|The above exception was|During handling of|\S+ +Traceback \(|##\[|Process exited|npm |[\"']\s*[,}\]]|\+-|[╭╰]"
 )
 
 _MISSING = Pattern(r"No module named [\"']?(?P<name>[\w.-]+)")
@@ -227,7 +227,8 @@ def _named(kind: str, message: str) -> dict[str, Json]:
 
 _BARE = Pattern(
     r"(?:[A-Za-z_]\w*\.){0,8}(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt|NotFound|Iteration))(?:: "
-    r"(?P<message>[^\n]*)|\) (?P<flow>[^\n]*))"
+    r"(?P<message>[^\n]*)|\) (?P<flow>[^\n]*?)"
+    r"(?=\"\s*[,}\]]|(?<!\w)'\s*[,}\]]|\n|\Z))"
 )
 
 

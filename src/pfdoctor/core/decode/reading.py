@@ -14,6 +14,7 @@ from pfdoctor.core.decode.lines import clean, time_of
 from pfdoctor.core.decode.literals import LiteralSearch
 from pfdoctor.core.decode.record import Decoded, Decoder, Found, decoded
 from pfdoctor.core.decode.stages import RANKS, STAGES, STARTS
+from pfdoctor.core.decode.window import LineCounter, Window
 
 _ACTIVE = 1 << 20
 """Letters that are searched at a time."""
@@ -25,8 +26,8 @@ _LONGEST = 262_144
 _DISTINCT = 300
 """Different errors that are kept of one text."""
 _KNOWN = 20_000
-_BACK = 60
-"""Lines above one without a time in which to look for the last that had one."""
+_SAME = 80
+"""Letters by which two messages of one code are told apart."""
 _STORM = 5
 """So many retries are a storm."""
 _NEAR = 10
@@ -125,7 +126,7 @@ class Reading:
             if end <= begin:
                 end = limit  # one line without an end
         before, now, after = clean(raw[:begin]), clean(raw[begin:end]), clean(raw[end : end + _AHEAD])
-        window = _Window(raw, before + now + after, self._first_line)
+        window = Window(raw, before + now + after, self._first_line)
         self._times(raw[begin:end])
         self._read(window, len(before), len(before) + len(now))
         self.lines = window.line_of_raw(end) - (1 if last and raw.endswith("\n") else 0)
@@ -146,9 +147,9 @@ class Reading:
             self.time_from = min(self.time_from or time, time, key=_to_second)
             self.time_to = max(self.time_to or time, time, key=_to_second)
 
-    def _read(self, window: _Window, begin: int, end: int) -> None:
+    def _read(self, window: Window, begin: int, end: int) -> None:
         text = window.text
-        lines = _LineCounter(text, window.first_line)
+        lines = LineCounter(text, window.first_line)
         escaped = text.find("\\", begin, end)
         for at, literal, start, stop in self._occurrences(text, begin, end):
             while 0 <= escaped < at:
@@ -163,7 +164,7 @@ class Reading:
         for one in self._search.finditer(text, begin, end):
             yield one.start, one.literal, one.start, one.end
 
-    def _inside(self, window: _Window, position: int, line: int, end: int) -> int:
+    def _inside(self, window: Window, position: int, line: int, end: int) -> int:
         """Reads the texts inside the line that holds a backslash at `position`; where the next backslash is."""
         text = window.text
         start = max(text.rfind("\n", 0, position) + 1, position - _CONTEXT)
@@ -230,13 +231,19 @@ class Reading:
         return known is None and self._offset + sighting.start < self._covered.get(family, 0)
 
     def _add(self, found: Found, sighting: Sighting, known: set[tuple[str, str | None]] | None) -> tuple[object, ...]:
-        message = (found.message or "").strip()[:300]
+        message = (found.message or "")[:300]
         if found.kind in _COUNTED:
             message = re.sub(r"\d+", "#", message)
-        key = (found.kind, found.code, " ".join(message.split()))
+        # the same error ends with a full stop here and with a hint there
+        key = (found.kind, found.code, " ".join(re.sub(r"\W+", " ", message).split())[:_SAME])
         if known is not None and (found.kind, found.code) in known:
             return key
-        if key in self._errors:
+        known_as = self._errors.get(key)
+        if known_as is not None:
+            if len(found.fields) > len(known_as.fields):
+                # named in passing before; here is its traceback
+                fuller = decoded(found, sighting.text, known_as.line, None)
+                self._errors[key] = known_as._replace(fields=fuller.fields | known_as.fields)
             self._count(key, sighting.line)
         elif len(self._errors) < _DISTINCT:
             line = sighting.line + (_lines_between(sighting, found.start) if known is None else 0)
@@ -279,43 +286,3 @@ def _lines_between(sighting: Sighting, position: int) -> int:
 
 def _to_second(time: str) -> str:
     return time[:19]
-
-
-class _LineCounter:
-    """The line of a position, counted from the position asked for before."""
-
-    def __init__(self, text: str, first: int) -> None:
-        self._text = text
-        self._position = 0
-        self._line = first
-
-    def at(self, position: int) -> int:
-        if position >= self._position:
-            self._line += self._text.count("\n", self._position, position)
-        else:
-            self._line -= self._text.count("\n", position, self._position)
-        self._position = position
-        return self._line
-
-
-class _Window:
-    """A part of the text with what stands around it: as it was written, and clean."""
-
-    def __init__(self, raw: str, text: str, first_line: int) -> None:
-        self.text = text
-        self.first_line = first_line
-        self._raw = raw
-        self._lines: list[str] | None = None
-
-    def line_of_raw(self, position: int) -> int:
-        return self.first_line + self._raw.count("\n", 0, position)
-
-    def timer(self, line: int) -> Callable[[], str | None]:
-        return lambda: self._time(line)
-
-    def _time(self, line: int) -> str | None:
-        """The time of a line, or the last one before it."""
-        if self._lines is None:
-            self._lines = self._raw.split("\n")
-        index = min(line - self.first_line, len(self._lines) - 1)
-        return next(filter(None, (time_of(self._lines[at]) for at in range(index, max(-1, index - _BACK), -1))), None)

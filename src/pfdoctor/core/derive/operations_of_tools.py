@@ -127,8 +127,8 @@ def _of_service(service: str, usage: Usage, name: str, scope: Json, used: Used) 
         why = f"{said} to {what}."
         return Operation(key, action, scope, True if logged else wanted, why, "request", data=data, target=name)
 
-    if service == "openai":
-        apis = usage.apis(name)
+    apis = usage.apis(name)
+    if service == "openai" or (service == "content-safety" and apis.names):
         for api, (key, action) in _OPENAI.items():
             if api in apis.names:
                 yield operation(key, action, needed, f"call the {api} API")
