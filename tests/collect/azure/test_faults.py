@@ -180,3 +180,26 @@ def test_a_tenant_without_eligible_assignments_has_none(azure: Any) -> None:
     fault = {"kind": "status", "status": 400, "code": "AadPremiumLicenseRequired", "message": "needs Entra ID P2"}
     azure.simulator.inject({"path": "EligibilityScheduleInstances"}, fault)
     assert settle(azure.read(authorization))[0]["scopes"][0]["eligible"] == []
+
+
+CONTAINER = f"{STORAGE}/blobServices/default/containers/azureml-blobstore-1"
+
+
+@pytest.mark.parametrize(
+    ("struck", "expected"),
+    [
+        (None, True),
+        (r"azureml-blobstore-1\?", False),
+        (r"(azureml-blobstore-1|stchat)\?", "parent-unread"),
+    ],
+)
+def test_a_container_is_absent_only_in_an_account_that_was_read(azure: Any, struck: str | None, expected: Any) -> None:
+    if struck is not None:
+        azure.simulator.inject({"path": struck}, FAULTS["404"][0])
+
+    async def ask(reader: Any) -> Any:
+        principals = Principals(IDENTITY, None, frozenset())
+        return await read_authorization(reader, [Scope(CONTAINER, "container")], principals, SUBSCRIPTION)
+
+    there = settle(azure.read(ask))[0]["scopes"][0]["exists"]
+    assert (there["$unknown"]["code"] if isinstance(there, dict) else there) == expected
