@@ -23,6 +23,8 @@ from pfdoctor.collect.azure.found import Found, find
 from pfdoctor.collect.azure.identity import read_identity, told_principal
 from pfdoctor.collect.azure.logs import read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
+from pfdoctor.collect.azure.planned import NAME as PLANNED
+from pfdoctor.collect.azure.planned import planned, planned_identity
 from pfdoctor.collect.azure.probe import Address, Prober, endpoint_key, key_action, not_asked
 from pfdoctor.collect.azure.quota import read_providers, read_quota
 from pfdoctor.collect.azure.scopes import likely_scopes, needed_scopes
@@ -42,7 +44,8 @@ class Collection(NamedTuple):
     """How to collect: `probe` calls the endpoint, too, and `score` is the body of one request to /score.
 
     `symptoms` are looked for in the logs; `environment` holds the variables that name certificates. `declared` is the
-    view of the same case that files gave: what the flow's tools need tells which permissions have to be read.
+    view of the same case that files gave: what the flow's tools need tells which permissions have to be read. With
+    `planned` an endpoint or deployment that does not exist is no mistake: what it will lean on is read all the same.
     """
 
     deployment: str | None = None
@@ -50,6 +53,7 @@ class Collection(NamedTuple):
     score: bytes | None = None
     symptoms: Mapping[str, Symptom] = {}
     declared: Json = None
+    planned: bool = False
     progress: Progress = lambda _: None
     environment: Mapping[str, str] = os.environ
     limits: Limits = Limits()
@@ -108,7 +112,7 @@ class _Run:
         )
         cases: list[asyncio.Task[Facts]] = []
         try:
-            found = await find(reader, target, self._how.deployment)
+            found = await find(reader, target, self._how.deployment, planned=self._how.planned)
             names: list[str | None] = [*found.chosen] or [None]
             endpoint = read_endpoint(found.endpoint, found.deployments)
             if self._how.probe:
@@ -122,8 +126,12 @@ class _Run:
         self, found: Found, name: str | None, caller: Caller, shared: dict[str, asyncio.Task[Json]]
     ) -> Facts:
         target = self._target
+        is_planned = name is None and self._how.planned
+        exists = not found.endpoint.is_missing
+        if is_planned:
+            found = planned(self._how.declared, found, target, Body(found.workspace.body).text("location"))
         endpoint = read_endpoint(found.endpoint, found.deployments)
-        deployment = self._deployment(found, name, endpoint)
+        deployment = self._deployment(found, PLANNED if is_planned else name, endpoint)
         identifier = f"{target.id}/deployments/{name}" if name is not None else target.id
         self._how.progress(f"reading the deployment {name}" if name is not None else "no deployment to read")
         failed = deployment is not None and _of(deployment, "provisioning_error") is None
@@ -134,6 +142,11 @@ class _Run:
         )
         try:
             view = await self._view(found, endpoint, deployment, caller, shared)
+            if is_planned:
+                # what they lean on was read; they themselves are not there
+                view["deployment"] = None
+                if not exists:
+                    view |= {"endpoint": None, "identity": planned_identity(view["identity"])}
             parts = {key: await task for key, task in own.items()}
             error = parts.pop("error")
             if error is not None:
