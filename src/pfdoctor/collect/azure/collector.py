@@ -21,7 +21,7 @@ from pfdoctor.collect.azure.deployment import asset_of, read_deployment, read_pr
 from pfdoctor.collect.azure.endpoint import read_endpoint
 from pfdoctor.collect.azure.found import Found, find
 from pfdoctor.collect.azure.identity import read_identity, told_principal
-from pfdoctor.collect.azure.logs import read_logs
+from pfdoctor.collect.azure.logs import read_answers, read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
 from pfdoctor.collect.azure.planned import NAME as PLANNED
 from pfdoctor.collect.azure.planned import planned, planned_identity
@@ -155,7 +155,7 @@ class _Run:
             parts["data_plane"] = await self._data_plane(endpoint, name, shared.get("key"))
         finally:
             await end(own.values())
-        logs = parts.pop("logs")
+        logs = [*parts.pop("logs"), *read_answers(parts["data_plane"], self._how.symptoms)]
         live, origins = settle({**view, **parts})
         title = f"{target.endpoint}/{name}" if name is not None else target.endpoint
         return Facts(
