@@ -88,6 +88,8 @@ class _Seen:
             _rank(finding, is_seen=bool(seen)),
             # of what nothing in the log speaks for, the gravest first
             0 if seen else -finding.severity.rank,
+            # what a text alone tells is no cause that was proven
+            rule.subject.text == "logs",
             min((self._told_by[name] for name in seen), default=0),
             -len(finding.evidence),
             -finding.severity.rank,

@@ -56,7 +56,7 @@ class Collector(NamedTuple):
 
 
 async def endpoint(reader: Any) -> Any:
-    found = await find(reader, TARGET, None)
+    found = await find(reader, TARGET, None, planned=False)
     return read_endpoint(found.endpoint, found.deployments)
 
 
