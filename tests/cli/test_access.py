@@ -136,9 +136,10 @@ def test_an_operation_of_another_name(save: Save, capsys: pytest.CaptureFixture[
     assert "no operation is called nothing" in capsys.readouterr().err
 
 
-def test_without_facts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_anything_to_look_at(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["access"]) == 2
-    assert "--facts FILE" in capsys.readouterr().err
+    assert "--endpoint NAME, or --facts FILE" in capsys.readouterr().err
+    assert main(["access", "--facts", "x", "--endpoint", "chat"]) == 2
 
 
 def test_nothing_of_a_name_drives_the_terminal(save: Save, capsys: pytest.CaptureFixture[str]) -> None:

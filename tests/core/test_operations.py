@@ -403,8 +403,7 @@ def test_the_deployer_of_a_user_assigned_identity() -> None:
     view["endpoint"]["enforce_access_to_default_secret_stores"] = "enabled"
     facts = document(view)
     found = rows(facts, "deployer")
-    # nothing was read at the identity, though the subscription's Contributor shows in the lists of the workspace
-    assert (found["identity-assign"]["scope"], found["identity-assign"]["needed"]) == (identity, True)
+    assert found["identity-assign"]["scope"] == identity
     assert found["connection-secrets"]["principal_id"] == "oid-caller"
     assert identity in [one.scope for one in scopes_to_read(Facts(facts))]
 
@@ -416,6 +415,24 @@ def test_the_caller_of_the_endpoint(mode: str, key: str) -> None:
     view = live()
     view["endpoint"]["auth_mode"] = mode
     assert key in rows(document(view), "deployer")
+
+
+def test_who_looks_at_an_endpoint_need_not_deploy_it() -> None:
+    facts = document()
+    assert isinstance(rows(facts, "deployer")["deployment-write"]["needed"], dict)
+    facts["declared"]["deployment"] = {"name": "blue", "environment_variables": None}
+    assert rows(facts, "deployer")["deployment-write"]["needed"] is True
+
+
+@pytest.mark.parametrize(("who", "by_endpoint", "by_caller"), [(ME, True, False), ("oid-caller", False, True)])
+def test_a_refusal_in_a_log_is_of_whom_it_names(who: str, by_endpoint: bool, by_caller: bool) -> None:
+    fields = {"action": f"{ML}/datastores/read", "object_id": who.upper()}
+    error = {"kind": "authorization", "message": "does not have authorization", "fields": fields}
+    facts = document(declared={"flow": HIDDEN}, logs=[{"errors": [error]}])
+    assert (rows(facts)["datastore-read"]["needed"] is True) == by_endpoint
+    refused = {**error, "fields": {**fields, "action": f"{ML}/onlineEndpoints/write"}}
+    facts = document(declared={"flow": HIDDEN}, logs=[{"errors": [refused]}])
+    assert (rows(facts, "deployer")["endpoint-write"]["needed"] is True) == by_caller
 
 
 def test_assigning_roles_is_needed_where_roles_are_missing() -> None:

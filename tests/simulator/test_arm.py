@@ -207,7 +207,10 @@ def test_a_provider_is_registered(changed: Callable[[str], Simulator]) -> None:
     client = Client(simulator)
     path = f"{SUBSCRIPTION}/providers/Microsoft.Search"
     assert client.get(path).json["registrationState"] == "NotRegistered"
+    search = f"{GROUP}/providers/Microsoft.Search/searchServices/second"
+    assert client.put(search, {"location": "eastus2"}).code == "MissingSubscriptionRegistration"
     assert client.post(f"{path}/register").json["registrationState"] == "Registered"
+    assert client.put(search, {"location": "eastus2"}).status == 201
 
 
 def test_the_gateway_stands_behind_the_scoring_uri(simulator: Simulator, client: Client) -> None:

@@ -301,14 +301,13 @@ class Access:
         if not self.denies:
             return None
         covering = frozenset(self.above(key))
+        present = identities | {EVERYONE}
         for deny in self.denies.values():
             at = scope_key(deny.scope)
             if at not in covering or (deny.here_only and at != key):
                 continue
             named = {principal.lower() for principal in deny.principals}
-            if EVERYONE not in named and not named & identities:
-                continue
-            if {principal.lower() for principal in deny.excluded} & identities:
+            if not named & present or {principal.lower() for principal in deny.excluded} & present:
                 continue
             if any(element.covers(action, data=data) for element in deny.permissions):
                 return deny

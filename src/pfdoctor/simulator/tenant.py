@@ -71,8 +71,7 @@ def provider(call: Call) -> Answer:
 
 
 def _provider(call: Call, namespace: str) -> dict[str, Any]:
-    states = call.world.providers.get(call.target.subscription.lower(), {})
-    state = next((value for name, value in states.items() if name.lower() == namespace.lower()), "Registered")
+    state = call.world.registration(call.target.subscription, namespace)
     types = [name.partition("/")[2] for name in CANONICAL.values() if name.lower().startswith(namespace.lower() + "/")]
     return {
         "id": f"/subscriptions/{call.target.subscription}/providers/{namespace}",

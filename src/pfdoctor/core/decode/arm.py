@@ -12,6 +12,8 @@ from pfdoctor.core.pattern import Pattern
 
 _BEFORE = 4000
 """How far before a `code` key its opening brace may stand: other keys of the error come first now and then."""
+_NEAR = 100
+"""Nearly always it is the first key."""
 _NESTED = 50
 _NAME = Pattern(r"[A-Za-z][A-Za-z0-9._-]{2,80}")
 _STATUS = Pattern(r"[1-5]\d\d")
@@ -51,16 +53,19 @@ def _fields(error: _Error, *, cut: bool) -> dict[str, Json]:
 
 def _opening(text: str, start: int) -> int | None:
     """The brace of the mapping that a key at `start` belongs to."""
-    depth = 0
-    for position in range(start - 1, max(-1, start - _BEFORE), -1):
-        letter = text[position]
-        if letter in "}]":
-            depth += 1
-        elif letter in "{[":
-            if depth == 0:
-                return position if letter == "{" else None
-            depth -= 1
+    for reach in (_NEAR, _BEFORE):
+        depth, first = 0, max(0, start - reach)
+        for match in reversed(list(_BRACES.finditer(text[first:start]))):
+            if match[0] in "}]":
+                depth += 1
+            elif depth == 0:
+                return first + match.start() if match[0] == "{" else None
+            else:
+                depth -= 1
     return None
+
+
+_BRACES = Pattern(r"[{}\[\]]")
 
 
 def _errors(value: Json, within: str | None, depth: int) -> Iterator[_Error]:

@@ -26,6 +26,8 @@ _LONGEST = 262_144
 _DISTINCT = 300
 """Different errors that are kept of one text."""
 _KNOWN = 20_000
+_CALLS = 100
+"""So many errors of one form stand on one line at most, even where a whole log is one string of JSON."""
 _SAME = 80
 """Letters by which two messages of one code are told apart."""
 _STORM = 5
@@ -80,6 +82,7 @@ class Reading:
         self._known: dict[tuple[str, str], tuple[tuple[object, ...], ...]] = {}
         self._last: dict[tuple[object, ...], int] = {}
         self._covered: dict[str, int] = {}
+        self._calls: dict[Decoder, tuple[int, int]] = {}
         self._rank = -1
         self.lines = 0
         """Lines that were read."""
@@ -193,10 +196,18 @@ class Reading:
         if rank is not None:
             self._rank = rank if literal in STARTS else max(self._rank, rank)
         for decoder in ANCHORS.get(literal, ()):
+            if self._is_tired(decoder, sighting.line):
+                continue
             if decoder in SINGLE_LINE:
                 self._decode_line(sighting, decoder, known)
             else:
                 self._decode(sighting, decoder, offset, known)
+
+    def _is_tired(self, decoder: Decoder, line: int) -> bool:
+        """Whether a decoder was called so often for one line that it is no error but a repetition of its beginning."""
+        before, calls = self._calls.get(decoder, (0, 0))
+        self._calls[decoder] = (line, calls + 1 if before == line else 1)
+        return before == line and calls >= _CALLS
 
     def _decode_line(self, sighting: Sighting, decoder: Decoder, known: set[tuple[str, str | None]] | None) -> None:
         """An error of one line, which was perhaps read before."""
