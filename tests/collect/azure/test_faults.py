@@ -123,6 +123,10 @@ def test_whatever_goes_wrong_is_unknown(azure: Any, unknowns: Any, name: str, fa
     assert rule.hits
     settled = settle({"facts": facts})[0]["facts"]
     found = unknowns(settled)
+    if fault == "404" and name in ("environment", "model"):
+        # the workspace was read, so its asset is gone
+        assert settled is None
+        return
     if fault == "404" and name in ABSENT:
         there = settled["storage"]["exists"] if "storage" in name else settled["exists"]
         assert there is False
