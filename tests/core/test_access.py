@@ -259,6 +259,13 @@ def test_nearest_misses_come_in_order() -> None:
     ]
 
 
+def test_of_roles_that_lack_the_action_the_nearest_is_named() -> None:
+    rows = (assignment("metrics", WS), assignment("reader", RG), assignment("pull", WS))
+    found = ask(authorization(entry(WS, *rows)))
+    assert found.near is not None
+    assert (found.reason, found.near["role"]) == ("ROLE_LACKS_ACTION", "Reader")
+
+
 def test_allowed_directly() -> None:
     found = ask(authorization(entry(WS.upper(), assignment(SECRETS_READER.upper(), f"{RG.lower()}/", ME.upper()))))
     assert (found.verdict, found.reason, found.near, found.proposal) == ("ALLOWED", "DIRECT", None, None)

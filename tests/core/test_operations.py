@@ -330,6 +330,9 @@ def test_azure_openai_by_entra_id_of_an_unread_flow() -> None:
     excerpt = "lacks the required data action Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action"
     facts["logs"] = [{"hits": [{"symptom": "x", "excerpt": excerpt, "captures": {}}]}]
     assert needed(facts, "openai-embeddings") is True
+    # of two connections the refusal may be of either
+    facts["live"]["connections"].append({**AAD_OPENAI, "name": "other", "resource_id": f"{OPENAI}2"})
+    assert needed(facts, "openai-embeddings") is None
 
 
 def test_a_connection_with_a_key_needs_no_role_on_the_resource() -> None:
@@ -342,13 +345,19 @@ def test_a_connection_with_a_key_needs_no_role_on_the_resource() -> None:
         ("CognitiveSearch", "search-query", True),
         ("CognitiveSearch", "search-index-read", "unknown"),
         ("AzureContentSafety", "content-safety", True),
-        ("AIServices", "content-safety", "unknown"),
+        ("AIServices", "openai-chat", True),
         ("CustomKeys", "search-query", None),
     ],
 )
 def test_other_services_by_entra_id(category: str, key: str, expected: Any) -> None:
     connection = {**AAD_OPENAI, "type": category, "connection_class": None}
     assert needed(document(live(connections=[connection])), key) == expected
+
+
+def test_ai_services_of_a_tool_that_is_not_known() -> None:
+    connection = {**AAD_OPENAI, "type": "AIServices", "connection_class": None}
+    facts = document(live(connections=[connection]), {"flow": HIDDEN})
+    assert needed(facts, "content-safety") == "unknown"
 
 
 def test_a_connection_that_the_flow_does_not_use() -> None:
@@ -403,8 +412,7 @@ def test_the_deployer_of_a_user_assigned_identity() -> None:
     view["endpoint"]["enforce_access_to_default_secret_stores"] = "enabled"
     facts = document(view)
     found = rows(facts, "deployer")
-    # nothing was read at the identity, though the subscription's Contributor shows in the lists of the workspace
-    assert (found["identity-assign"]["scope"], found["identity-assign"]["needed"]) == (identity, True)
+    assert found["identity-assign"]["scope"] == identity
     assert found["connection-secrets"]["principal_id"] == "oid-caller"
     assert identity in [one.scope for one in scopes_to_read(Facts(facts))]
 
@@ -416,6 +424,24 @@ def test_the_caller_of_the_endpoint(mode: str, key: str) -> None:
     view = live()
     view["endpoint"]["auth_mode"] = mode
     assert key in rows(document(view), "deployer")
+
+
+def test_who_looks_at_an_endpoint_need_not_deploy_it() -> None:
+    facts = document()
+    assert isinstance(rows(facts, "deployer")["deployment-write"]["needed"], dict)
+    facts["declared"]["deployment"] = {"name": "blue", "environment_variables": None}
+    assert rows(facts, "deployer")["deployment-write"]["needed"] is True
+
+
+@pytest.mark.parametrize(("who", "by_endpoint", "by_caller"), [(ME, True, False), ("oid-caller", False, True)])
+def test_a_refusal_in_a_log_is_of_whom_it_names(who: str, by_endpoint: bool, by_caller: bool) -> None:
+    fields = {"action": f"{ML}/datastores/read", "object_id": who.upper()}
+    error = {"kind": "authorization", "message": "does not have authorization", "fields": fields}
+    facts = document(declared={"flow": HIDDEN}, logs=[{"errors": [error]}])
+    assert (rows(facts)["datastore-read"]["needed"] is True) == by_endpoint
+    refused = {**error, "fields": {**fields, "action": f"{ML}/onlineEndpoints/write"}}
+    facts = document(declared={"flow": HIDDEN}, logs=[{"errors": [refused]}])
+    assert (rows(facts, "deployer")["endpoint-write"]["needed"] is True) == by_caller
 
 
 def test_assigning_roles_is_needed_where_roles_are_missing() -> None:

@@ -14,6 +14,7 @@ from pfdoctor.cli.options import (
     Deployment,
     Endpoint,
     FromAzConfig,
+    Logs,
     NoProgress,
     Paths,
     Replayed,
@@ -29,6 +30,7 @@ from pfdoctor.core.model import NoInputError, PfdoctorError
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 FORMATS = ("text", "json")
+NOTHING = "name a live endpoint by --endpoint NAME, or its snapshot by --facts FILE"
 
 
 @app.command()
@@ -43,6 +45,7 @@ def access(
     cloud: Cloud = None,
     credential: Credential = "default",
     timeout: Timeout = 30.0,
+    log: Logs = None,
     facts: Replayed = None,
     operation: Annotated[
         str | None,
@@ -52,38 +55,37 @@ def access(
         str, option("--format", "-f", help="Text for a person, JSON for a program.", choices=FORMATS)
     ] = "text",
     output: Annotated[str, option("--output", "-o", metavar="FILE", help="Where it goes; - is stdout.")] = "-",
-    color: Color = "auto",
-    no_progress: NoProgress = False,
     fail_on_unknown: Annotated[
         bool, option("--fail-on-unknown", help="Exit 6 if an operation could not be decided.")
     ] = False,
+    color: Color = "auto",
+    no_progress: NoProgress = False,
 ) -> int:
     """Prove for each operation that an endpoint needs whether its identity may do it, and say what would grant it.
 
-    With the flow's files (PATH) it is known what the flow needs; without, much is shown as perhaps needed.
+    With the flow's files (PATH) it is known which connections and indexes are needed; without them, a log tells some.
 
-    Exit codes: 0 all that the endpoint needs is allowed, 1 something is not, 2 usage, 3 internal error, 5 no live case,
-    6 undecided operations with --fail-on-unknown. What runs in the background (metrics, telemetry) does not count.
+    Exit codes: 0 all that the endpoint needs is allowed, 1 something is not, 2 usage, 3 internal error, 4 not logged
+    in, 5 no live case, 6 undecided operations with --fail-on-unknown. What runs in the background (metrics, telemetry)
+    does not count.
     """
+    from pfdoctor.cli.gather import Inputs
     from pfdoctor.cli.live import Live
+    from pfdoctor.cli.own_rules import load
+    from pfdoctor.cli.snapshot import read, replay
     from pfdoctor.cli.target import Given
     from pfdoctor.core.derive import derive
 
     given = Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config)
     if facts is not None:
-        if paths or given.any:
-            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH or --endpoint")
-        from pfdoctor.cli.snapshot import read, replay
-
+        if paths or log or given.any:
+            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH, --log or --endpoint")
         cases = list(replay(read(facts), derive, facts))
     elif given.any:
-        from pfdoctor.cli.gather import Inputs
-        from pfdoctor.cli.own_rules import load
-
         live = Live(given, cloud, credential, probe=False, probe_score=None, timeout=timeout, progress=not no_progress)
-        cases = list(map(derive, Inputs(paths, None, None, live).gather(load(None)).cases))
+        cases = [derive(one) for one in Inputs(paths, None, log, live).gather(load(None)).cases]
     else:
-        raise PfdoctorError("name a live endpoint by --endpoint NAME, or its snapshot by --facts FILE")
+        raise PfdoctorError(NOTHING)
     return show(cases, operation, format, output, color=color, fail_on_unknown=fail_on_unknown)
 
 

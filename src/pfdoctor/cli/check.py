@@ -10,26 +10,39 @@ from typing import TYPE_CHECKING
 import typer
 
 from pfdoctor.cli.options import (
+    Cloud,
     Color,
     ConfidenceMin,
+    Credential,
+    Deployment,
+    Endpoint,
     ExitZero,
     ExtendSelect,
     FailOn,
     FailOnUnknown,
     FilesFrom,
     Format,
+    FromAzConfig,
     Ignore,
+    LiveToo,
     NoProgress,
     Output,
     Paths,
+    Probe,
+    ProbeScore,
     Quiet,
     Replayed,
+    ResourceGroup,
     Rules,
     Select,
     SeverityMin,
     Statistics,
+    Subscription,
+    Timeout,
     Verbose,
+    Workspace,
 )
+from pfdoctor.cli.target import Given
 from pfdoctor.core.model import Confidence, PfdoctorError, Report, Severity
 
 if TYPE_CHECKING:
@@ -45,6 +58,18 @@ NOTHING = "no flow, deployment, endpoint, environment or model definition was fo
 def check(
     paths: Paths = None,
     files_from: FilesFrom = None,
+    live: LiveToo = False,
+    endpoint: Endpoint = None,
+    deployment: Deployment = None,
+    workspace: Workspace = None,
+    resource_group: ResourceGroup = None,
+    subscription: Subscription = None,
+    from_az_config: FromAzConfig = False,
+    cloud: Cloud = None,
+    credential: Credential = "default",
+    probe: Probe = False,
+    probe_score: ProbeScore = None,
+    timeout: Timeout = 30.0,
     facts: Replayed = None,
     select: Select = None,
     ignore: Ignore = None,
@@ -65,12 +90,14 @@ def check(
 ) -> int:
     """Find what will keep a flow from deploying or answering, from files alone.
 
-    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 internal error, 5 nothing to examine,
-    6 undecided rules with --fail-on-unknown.
+    With --live the workspace is looked at, too: both views side by side, and where they differ.
+
+    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 internal error, 4 not logged in,
+    5 nothing to examine, 6 undecided rules with --fail-on-unknown.
     """
     from pfdoctor.cli.deliver import Delivery, gate, pair
     from pfdoctor.cli.own_rules import load
-    from pfdoctor.cli.run import Run
+    from pfdoctor.cli.run import Run, given_paths
     from pfdoctor.cli.select import Selection, choose, split
 
     delivery = Delivery(
@@ -81,10 +108,13 @@ def check(
         verbose > 0,
         stat,
     )
-    snapshot = _snapshot(facts, paths, files_from)
+    given = Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config)
+    if given.any and not live:
+        raise PfdoctorError("what names a live endpoint goes with --live: pfdoctor check PATH --live")
+    snapshot = _snapshot(facts, paths, files_from, live=live)
     # what a snapshot holds besides files is looked at too
-    offline = snapshot is None or not any(case.has_view("live") or case.has_logs for case in snapshot.cases)
-    catalogue = load(rules, offline=offline)
+    more = live or (snapshot is not None and any(case.has_view("live") or case.has_logs for case in snapshot.cases))
+    catalogue = load(rules, offline=not more)
     selection = Selection(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
@@ -93,17 +123,25 @@ def check(
         from pfdoctor.cli.snapshot import replay
 
         report = run.report(replay(snapshot, run.examine, facts), snapshot.problems)
+    elif live:
+        from pfdoctor.cli.live import Live
+        from pfdoctor.cli.live_check import examine as examine_live
+
+        asked = Live(given, cloud, credential, probe, probe_score, timeout, progress=not (no_progress or quiet))
+        report = examine_live(run, given_paths(paths, files_from), asked)
     else:
         report = _examine(run, paths, files_from, progress=not (no_progress or quiet))
     return delivery.deliver(report, nothing=NOTHING)
 
 
-def _snapshot(facts: str | None, paths: Sequence[Path] | None, files_from: str | None) -> Snapshot | None:
-    """The snapshot to replay, if any. Raises PfdoctorError where paths are given, too."""
+def _snapshot(
+    facts: str | None, paths: Sequence[Path] | None, files_from: str | None, *, live: bool
+) -> Snapshot | None:
+    """The snapshot to replay, if any. Raises PfdoctorError where something else is to be read, too."""
     if facts is None:
         return None
-    if paths or files_from is not None:
-        raise PfdoctorError("--facts replays a snapshot, so it takes no PATH")
+    if paths or files_from is not None or live:
+        raise PfdoctorError("--facts replays a snapshot, so it takes no PATH and no --live")
     from pfdoctor.cli.snapshot import read
 
     return read(facts)

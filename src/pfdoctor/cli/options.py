@@ -148,6 +148,9 @@ Statistics: TypeAlias = Annotated[bool, option("--stat", help="Count findings by
 
 # ------------------------------------------------------------------------------------------------ the live endpoint
 
+LiveToo: TypeAlias = Annotated[
+    bool, option("--live", help="Also look at the workspace: what exists, what differs, whether what is planned fits.")
+]
 Endpoint: TypeAlias = Annotated[
     str | None, option("--endpoint", "-e", metavar="NAME", help="The managed online endpoint, or its resource id.")
 ]

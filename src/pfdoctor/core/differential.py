@@ -39,7 +39,18 @@ def explain(
     """
     seen = _Seen(facts, catalogue)
     findings = tuple(sorted(case.findings, key=seen.key))
-    return case._replace(findings=findings, differentials=seen.groups(findings, ruled_out))
+    excerpts = {**case.excerpts, **_lines(facts)}
+    return case._replace(findings=findings, differentials=seen.groups(findings, ruled_out), excerpts=excerpts)
+
+
+def _lines(facts: Facts) -> dict[str, dict[str, str]]:
+    """The lines of logs that show a symptom, redacted, as excerpts of files."""
+    lines: dict[str, dict[str, str]] = {}
+    for traces in _traces(facts).values():
+        for trace in traces:
+            if trace.line is not None:
+                lines.setdefault(trace.source, {})[str(trace.line)] = trace.text
+    return lines
 
 
 class _Seen:
@@ -88,6 +99,8 @@ class _Seen:
             _rank(finding, is_seen=bool(seen)),
             # of what nothing in the log speaks for, the gravest first
             0 if seen else -finding.severity.rank,
+            # what a text alone tells is no cause that was proven
+            rule.subject.text == "logs",
             min((self._told_by[name] for name in seen), default=0),
             -len(finding.evidence),
             -finding.severity.rank,

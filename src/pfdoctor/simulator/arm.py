@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from typing import Any
 
 from aiohttp import web
 
-from pfdoctor.simulator import authorization, generic, graph, machine_learning, tenant
+from pfdoctor.simulator import (
+    denies_and_locks,
+    generic,
+    graph,
+    machine_learning,
+    role_assignments,
+    role_definitions,
+    tenant,
+)
 from pfdoctor.simulator.call import Answer, Call
 from pfdoctor.simulator.errors import ArmError
 from pfdoctor.simulator.gateway import Gateway
@@ -24,6 +33,7 @@ from pfdoctor.simulator.world import World
 
 _KINDS = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
 _GRAPH = "microsoft.resourcegraph"
+_LOG = logging.getLogger(__name__)
 
 
 class Arm:
@@ -36,7 +46,7 @@ class Arm:
         self.base = online.base
         self._throttle = Throttle(world)
         self._routes = Routes()
-        for module in (generic, authorization, machine_learning, tenant, graph):
+        for module in (generic, role_definitions, role_assignments, denies_and_locks, machine_learning, tenant, graph):
             self._routes.include(module.routes)
         self._routes.include(Lifecycle(self.operations, online, gateway).routes)
 
@@ -51,6 +61,10 @@ class Arm:
             answer = await self._answer(request, headers)
         except ArmError as error:
             answer = Answer(error.status, error.body(), error.headers)
+        except Exception:  # noqa: BLE001 - a fault of the simulator's own: logged, and answered as ARM would
+            _LOG.exception("%s %s", request.method, request.path_qs)
+            failure = ArmError(500, "InternalServerError", "The simulator failed at this request; its log says why.")
+            answer = Answer(failure.status, failure.body())
         text = None if answer.body is None else json.dumps(answer.body)
         return web.Response(
             status=answer.status,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from pfdoctor.simulator.authorization import assignment_view, definition
 from pfdoctor.simulator.call import Answer, Call
 from pfdoctor.simulator.errors import ArmError
 from pfdoctor.simulator.ids import AUTHORIZATION, parse, subscription_of
 from pfdoctor.simulator.kql import Query, QueryError, Row
 from pfdoctor.simulator.machine_learning import shown
+from pfdoctor.simulator.role_assignments import assignment_view
+from pfdoctor.simulator.role_definitions import definition
 from pfdoctor.simulator.routing import OPEN, Routes
 from pfdoctor.simulator.store import CANONICAL, Resource
 

@@ -71,8 +71,7 @@ def provider(call: Call) -> Answer:
 
 
 def _provider(call: Call, namespace: str) -> dict[str, Any]:
-    states = call.world.providers.get(call.target.subscription.lower(), {})
-    state = next((value for name, value in states.items() if name.lower() == namespace.lower()), "Registered")
+    state = call.world.registration(call.target.subscription, namespace)
     types = [name.partition("/")[2] for name in CANONICAL.values() if name.lower().startswith(namespace.lower() + "/")]
     return {
         "id": f"/subscriptions/{call.target.subscription}/providers/{namespace}",
@@ -108,9 +107,12 @@ def list_providers(call: Call) -> Answer:
 # ------------------------------------------------------------------------------------------------ management groups
 
 
-@routes.collection(_GROUPS)
+@routes.collection(_GROUPS, OPEN)
 def list_management_groups(call: Call) -> Answer:
-    return Answer(200, {"value": [_group(call, name) for name in call.world.management_groups]})
+    """Those that the caller may read."""
+    groups = (_group(call, name) for name in call.world.management_groups)
+    found = [group for group in groups if call.world.allows(call.principal.id, f"{_GROUPS}/read", group["id"])]
+    return Answer(200, {"value": found})
 
 
 @routes.item("GET", _GROUPS)

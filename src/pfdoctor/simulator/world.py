@@ -144,6 +144,11 @@ class World:
             for key in [key for key in section if key == resource.key or key.startswith(start)]:
                 del section[key]
 
+    def registration(self, subscription: str, namespace: str) -> str:
+        """The registration state of a resource provider in a subscription; what no scenario speaks of is Registered."""
+        states = self.providers.get(subscription.lower(), {})
+        return next((state for name, state in states.items() if name.lower() == namespace.lower()), "Registered")
+
     def location_of(self, identifier: str) -> str:
         resource = self.store.get(identifier)
         return str(resource.body.get("location") if resource else "eastus2")

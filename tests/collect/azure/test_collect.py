@@ -16,37 +16,6 @@ WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/chat"
 
 
-@pytest.fixture
-def change(azure: Any) -> Any:
-    """Changes resources for one test: `change(id, {...})` merges into the resource's body."""
-    undo = []
-
-    def apply(identifier: str, body: dict[str, Any]) -> None:
-        def now() -> None:
-            resource = azure.simulator.world.store.get(identifier)
-            undo.append((resource, json.dumps(resource.body)))
-            _merge(resource.body, body)
-
-        azure.simulator.run(now)
-
-    yield apply
-
-    def back() -> None:
-        for resource, text in reversed(undo):
-            resource.body.clear()
-            resource.body.update(json.loads(text))
-
-    azure.simulator.run(back)
-
-
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> None:
-    for key, value in over.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
-
-
 def test_the_view_has_the_shape_of_the_schema(collected: Any, faults: Any, unknowns: Any) -> None:
     (document,) = collected()
     assert faults(document) == []
@@ -57,7 +26,7 @@ def test_the_view_has_the_shape_of_the_schema(collected: Any, faults: Any, unkno
         "id": f"{ENDPOINT}/deployments/blue",
     }
     # of a healthy endpoint with all rights only what Azure does not show is unknown
-    codes = {one["code"] for path, one in unknowns(document["live"]).items() if not path.startswith("providers")}
+    codes = {one["code"] for one in unknowns(document["live"]).values()}
     assert codes <= {"remote", "image-unknown", "not-told", "not-in-azure", "not-shown", "not-looked", "not-asked"}
 
 
@@ -303,3 +272,60 @@ def test_connections_are_read_where_the_deployment_says(collected: Any, change: 
     facts = live["connection_workspace"]
     assert (facts["source"], facts["exists"], facts["same_as_endpoint"]) == ("connection-provider", False, False)
     assert live["connections"]["$unknown"]["code"] == "not-found"
+
+
+def test_a_subscription_that_answers_little_is_waited_for(azure: Any, collected: Any, unknowns: Any) -> None:
+    """The bucket holds fewer requests than a collection has; waiting turns the clocks of both sides."""
+    settings = azure.simulator.world.settings
+    time = [0.0]
+
+    async def sleep(seconds: float) -> None:
+        time[0] += seconds
+        azure.simulator.advance(seconds)
+
+    limits = azure.limits._replace(sleep=sleep, clock=lambda: time[0])
+    before = (settings.throttle, settings.read_burst, settings.read_rate)
+    settings.throttle, settings.read_burst, settings.read_rate = True, 30, 25
+    try:
+        (document,) = collected(limits=limits)
+    finally:
+        settings.throttle, settings.read_burst, settings.read_rate = before
+    assert time[0] > 0
+    assert "throttled" not in {one["code"] for one in unknowns(document["live"]).values()}
+
+
+FAILED = {"status": "Failed", "error": {"code": "OutOfQuota", "message": "Not enough quota"}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (FAILED, {"code": "OutOfQuota", "message": "Not enough quota"}),
+        ({"status": "Succeeded"}, None),
+        ({"status": "Failed"}, None),
+        ([], "wrong-type"),
+    ],
+)
+def test_why_a_deployment_failed_is_told_by_its_last_operation(
+    azure: Any, collected: Any, change: Any, answer: Any, expected: Any
+) -> None:
+    path = "/subscriptions/11111111-2222-3333-4444-555555555555/providers/Microsoft.MachineLearningServices/locations"
+    uri = f"{azure.cloud.resource_manager}{path}/eastus2/mfeOperationsStatus/odidp:x:y?api-version=2023-04-01-preview"
+    azure.simulator.inject({"path": "mfeOperationsStatus"}, {"kind": "wrong-type", "body": answer})
+    properties = {"provisioningState": "Failed", "properties": {"AzureAsyncOperationUri": uri}}
+    change(f"{ENDPOINT}/deployments/blue", {"properties": properties})
+    (document,) = collected()
+    error = document["live"]["deployment"]["provisioning_error"]
+    if isinstance(expected, str):
+        assert error["$unknown"]["code"] == expected
+    else:
+        assert error == expected
+    assert "deployment.provisioning_error" in document["origins"]["live"] or expected is None
+
+
+def test_an_operation_elsewhere_is_not_asked_for(azure: Any, collected: Any, change: Any) -> None:
+    uri = "https://evil.example/subscriptions/s/mfeOperationsStatus/x?api-version=1"
+    properties = {"provisioningState": "Failed", "properties": {"AzureAsyncOperationUri": uri}}
+    change(f"{ENDPOINT}/deployments/blue", {"properties": properties})
+    assert collected()[0]["live"]["deployment"]["provisioning_error"] is None
+    assert not [one for one in azure.simulator.requests if "mfeOperationsStatus" in one.path]

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.credentials import Caller, Credential
 from pfdoctor.cloud.pipeline import Limits, arm_pipeline, endpoint_pipeline
 from pfdoctor.cloud.reader import Now, Reader, utc_now
+from pfdoctor.cloud.reading import Reading
 from pfdoctor.collect.azure.assets import read_environment, read_model
 from pfdoctor.collect.azure.authorization import Principals, read_authorization
 from pfdoctor.collect.azure.body import Body, unread
 from pfdoctor.collect.azure.connections import read_connections
 from pfdoctor.collect.azure.datastores import read_datastores
-from pfdoctor.collect.azure.deployment import asset_of, read_deployment
+from pfdoctor.collect.azure.deployment import asset_of, read_deployment, read_provisioning_error
 from pfdoctor.collect.azure.endpoint import read_endpoint
 from pfdoctor.collect.azure.found import Found, find
 from pfdoctor.collect.azure.identity import read_identity, told_principal
-from pfdoctor.collect.azure.logs import read_logs
+from pfdoctor.collect.azure.logs import read_answers, read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
+from pfdoctor.collect.azure.planned import NAME as PLANNED
+from pfdoctor.collect.azure.planned import planned, planned_identity
 from pfdoctor.collect.azure.probe import Address, Prober, endpoint_key, key_action, not_asked
 from pfdoctor.collect.azure.quota import read_providers, read_quota
 from pfdoctor.collect.azure.scopes import likely_scopes, needed_scopes
 from pfdoctor.collect.azure.target import Target
+from pfdoctor.collect.azure.tasks import at_hand, begin, end
 from pfdoctor.collect.azure.workspace import read_connection_workspace, read_workspace
 from pfdoctor.collect.settle import settle
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
@@ -40,7 +44,8 @@ class Collection(NamedTuple):
     """How to collect: `probe` calls the endpoint, too, and `score` is the body of one request to /score.
 
     `symptoms` are looked for in the logs; `environment` holds the variables that name certificates. `declared` is the
-    view of the same case that files gave: what the flow's tools need tells which permissions have to be read.
+    view of the same case that files gave: what the flow's tools need tells which permissions have to be read. With
+    `planned` an endpoint or deployment that does not exist is no mistake: what it will lean on is read all the same.
     """
 
     deployment: str | None = None
@@ -48,6 +53,7 @@ class Collection(NamedTuple):
     score: bytes | None = None
     symptoms: Mapping[str, Symptom] = {}
     declared: Json = None
+    planned: bool = False
     progress: Progress = lambda _: None
     environment: Mapping[str, str] = os.environ
     limits: Limits = Limits()
@@ -98,7 +104,7 @@ class _Run:
         reader, target = self._reader, self._target
         self._how.progress(f"reading {target.endpoint} in {target.workspace}")
         # what depends on nothing is asked for while the endpoint is being looked for
-        shared = _begin(
+        shared = begin(
             workspace=read_workspace(reader, target.workspace_id),
             datastores=read_datastores(reader, target.workspace_id),
             providers=read_providers(reader, target.subscription),
@@ -106,36 +112,50 @@ class _Run:
         )
         cases: list[asyncio.Task[Facts]] = []
         try:
-            found = await find(reader, target, self._how.deployment)
+            found = await find(reader, target, self._how.deployment, planned=self._how.planned)
             names: list[str | None] = [*found.chosen] or [None]
             endpoint = read_endpoint(found.endpoint, found.deployments)
             if self._how.probe:
-                shared |= _begin(key=self._key(_of(endpoint, "auth_mode")))
+                shared |= begin(key=self._key(_of(endpoint, "auth_mode")))
             cases = [asyncio.ensure_future(self._case(found, name, caller, shared)) for name in names]
             return [await one for one in cases]
         finally:
-            await _end([*shared.values(), *cases])
+            await end([*shared.values(), *cases])
 
     async def _case(
         self, found: Found, name: str | None, caller: Caller, shared: dict[str, asyncio.Task[Json]]
     ) -> Facts:
         target = self._target
+        is_planned = name is None and self._how.planned
+        exists = not found.endpoint.is_missing
+        if is_planned:
+            found = planned(self._how.declared, found, target, Body(found.workspace.body).text("location"))
         endpoint = read_endpoint(found.endpoint, found.deployments)
-        deployment = self._deployment(found, name, endpoint)
+        deployment = self._deployment(found, PLANNED if is_planned else name, endpoint)
         identifier = f"{target.id}/deployments/{name}" if name is not None else target.id
         self._how.progress(f"reading the deployment {name}" if name is not None else "no deployment to read")
-        own = _begin(
-            logs=self._logs(identifier, deployment) if name is not None else _value([]),
+        failed = deployment is not None and _of(deployment, "provisioning_error") is None
+        own = begin(
+            error=self._error(found.chosen[name]) if name is not None and failed else at_hand(None),
+            logs=self._logs(identifier, deployment) if name is not None else at_hand([]),
             metrics=self._metrics(identifier, name),
         )
         try:
             view = await self._view(found, endpoint, deployment, caller, shared)
+            if is_planned:
+                # what they lean on was read; they themselves are not there
+                view["deployment"] = None
+                if not exists:
+                    view |= {"endpoint": None, "identity": planned_identity(view["identity"])}
             parts = {key: await task for key, task in own.items()}
+            error = parts.pop("error")
+            if error is not None:
+                view["deployment"] = {**view["deployment"], "provisioning_error": error}
             # last, so that what is measured is not ours
             parts["data_plane"] = await self._data_plane(endpoint, name, shared.get("key"))
         finally:
-            await _end(own.values())
-        logs = parts.pop("logs")
+            await end(own.values())
+        logs = [*parts.pop("logs"), *read_answers(parts["data_plane"], self._how.symptoms)]
         live, origins = settle({**view, **parts})
         title = f"{target.endpoint}/{name}" if name is not None else target.endpoint
         return Facts(
@@ -171,7 +191,7 @@ class _Run:
         reader, subscription = self._reader, self._target.subscription
         variables = _of(deployment, "environment_variables")
         raw = self._raw(found, deployment)
-        early = _begin(authorization=self._early(found, caller, shared))
+        early = begin(authorization=self._early(found, caller, shared))
         try:
             identity, connected, environment, model, quota = await asyncio.gather(
                 read_identity(reader, found.endpoint, variables),
@@ -204,7 +224,7 @@ class _Run:
             principals = _principals(view, caller)
             return {**view, "authorization": await read_authorization(reader, scopes, principals, subscription)}
         finally:
-            await _end(early.values())
+            await end(early.values())
 
     async def _early(self, found: Found, caller: Caller, shared: dict[str, asyncio.Task[Json]]) -> Json:
         """Begins to read role assignments where the first answers tell already that they will be needed.
@@ -235,6 +255,9 @@ class _Run:
         if named is None or "$unknown" in named:
             return named
         return await read(self._reader, self._target.workspace_id, named, asset_of(identifier))
+
+    async def _error(self, deployment: Reading) -> Json:
+        return await read_provisioning_error(self._reader, deployment.body, self._cloud.host)
 
     async def _metrics(self, deployment: str, name: str | None) -> Json:
         return await read_metrics(self._reader, deployment, self._now) if name is not None else None
@@ -270,22 +293,6 @@ class _Run:
                 return await endpoint_key(reader, self._target.id, auth_mode, lambda: login(self._cloud.ml_scope))
             finally:
                 await reader.close()
-
-
-def _begin(**coroutines: Coroutine[Any, Any, Json]) -> dict[str, asyncio.Task[Json]]:
-    return {name: asyncio.ensure_future(one) for name, one in coroutines.items()}
-
-
-async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Ends what is still running, and looks at how it ended, so that nothing is left behind."""
-    ending = list(tasks)
-    for task in ending:
-        task.cancel()
-    await asyncio.gather(*ending, return_exceptions=True)
-
-
-async def _value(value: Json) -> Json:
-    return value
 
 
 def _of(facts: Json, key: str) -> Json:

@@ -28,8 +28,8 @@ class Found(NamedTuple):
     chosen: dict[str, Reading]
 
 
-async def find(reader: Reader, target: Target, deployment: str | None) -> Found:
-    """The endpoint and its deployments.
+async def find(reader: Reader, target: Target, deployment: str | None, *, planned: bool) -> Found:
+    """The endpoint and its deployments; with `planned` it is no mistake that there are none yet.
 
     Raises NoInputError where the names prove to be wrong, and AuthenticationError where the login sees nothing of the
     subscription. What merely cannot be read is left to be unknown.
@@ -43,12 +43,14 @@ async def find(reader: Reader, target: Target, deployment: str | None) -> Found:
     _check_login(workspace, target)
     if workspace.is_missing:
         await _no_workspace(reader, target)
+    if planned and endpoint.is_missing and workspace.unknown is None:
+        return Found(workspace, endpoint, deployments, {})
     if endpoint.is_missing and workspace.unknown is None:
         names = await reader.list(f"{target.workspace_id}/onlineEndpoints", versions.ENDPOINT, f"{endpoints}/read")
         if target.endpoint.lower() not in _names(names):
             where = f"in the workspace {target.workspace}"
             raise NoInputError(_nothing(f"no online endpoint {target.endpoint!r} {where}", target.endpoint, names))
-    chosen = await _chosen(reader, target, deployment, endpoint, deployments)
+    chosen = await _chosen(reader, target, deployment, endpoint, deployments, planned=planned)
     return Found(workspace, endpoint, deployments, chosen)
 
 
@@ -79,7 +81,7 @@ async def _no_workspace(reader: Reader, target: Target) -> None:
 
 
 async def _chosen(
-    reader: Reader, target: Target, deployment: str | None, endpoint: Reading, deployments: Reading
+    reader: Reader, target: Target, deployment: str | None, endpoint: Reading, deployments: Reading, *, planned: bool
 ) -> dict[str, Reading]:
     found: dict[str, Reading] = {}
     for one in deployments.value if isinstance(deployments.value, list) else ():
@@ -89,10 +91,14 @@ async def _chosen(
     if found or deployment is None:
         return found
     if isinstance(deployments.value, list) and deployments.incomplete is None:
+        if planned:
+            return {}
         what = f"no deployment {deployment!r} at the endpoint {target.endpoint}"
         raise NoInputError(_nothing(what, deployment, deployments))
     needed = f"{ML}/workspaces/onlineEndpoints/deployments/read"
     reading = await reader.get(f"{target.id}/deployments/{deployment}", versions.ENDPOINT, needed)
+    if planned and reading.is_missing and endpoint.unknown is None:
+        return {}
     if reading.is_missing and endpoint.unknown is None:
         raise NoInputError(f"no deployment {deployment!r} at the endpoint {target.endpoint}")
     return {deployment: reading}

@@ -86,8 +86,23 @@ def nearest(question: Question, world: World, others: Mapping[str, str], *, elig
     if miss is not None:
         return miss
     # what a system-assigned identity gets by itself says nothing of what somebody meant to grant
-    row = min(covering, key=lambda one: (role_of(one.fact) in GIVEN, _rank(one)), default=None)
+    row = min(
+        covering,
+        key=lambda one: (role_of(one.fact) in GIVEN, -_kinship(question, world, one), _rank(one)),
+        default=None,
+    )
     return Miss("ROLE_LACKS_ACTION" if row is not None else "NO_ASSIGNMENT", row)
+
+
+def _kinship(question: Question, world: World, row: Row) -> int:
+    """How near the role comes: the segments of the resource type that it may do something else with."""
+    segments = question.action.split("/")
+    kind = segments[:-2] if segments[-1].lower() == "action" else segments[:-1]
+    for depth in range(len(kind), 1, -1):
+        actions = (f"{'/'.join(kind[:depth])}/{verb}" for verb in ("read", "write", "delete"))
+        if any(world.held(row.fact, action, data=question.data).least > NONE for action in actions):
+            return depth
+    return 0
 
 
 def _rank(row: Row) -> tuple[int, str]:

@@ -11,12 +11,23 @@ from pfdoctor.core.derive.operations_of_service import MICROSOFTS_REGISTRIES
 from pfdoctor.core.derive.usage import Usage
 from pfdoctor.core.model import Json, Unknown
 
+_ONLY_LOOKING = Unknown("not-deploying", "whether the person who runs pfdoctor deploys this is not known")
 _WIZARD = Unknown("tool-unknown", "only the studio's wizard needs it")
 _ON_DEMAND = Unknown("on-demand", "only whoever asks for it needs it")
 
 
 def deployer_operations(usage: Usage) -> Iterator[Operation]:
-    """What the person who deploys needs."""
+    """What the person who deploys needs.
+
+    Whoever looks at an endpoint need not be the one who deploys it: only files that define it, or a log with the
+    refusal, show that.
+    """
+    for one in _operations(usage):
+        deploys = usage.is_declared or usage.is_refused_to_caller(one.action)
+        yield one if one.needed is not True or deploys else one._replace(needed=_ONLY_LOOKING)
+
+
+def _operations(usage: Usage) -> Iterator[Operation]:
     at = workspace(usage)
 
     def here(key: str, verb: str, needed: Json, why: str, phase: str = "create", *, arm: bool = True) -> Operation:

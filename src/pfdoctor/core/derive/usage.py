@@ -28,15 +28,29 @@ class Used(NamedTuple):
     why_incomplete: Unknown | None
 
 
+class _Record(NamedTuple):
+    """A hit or an error of a log: its texts, in lower case, and whom it names, if anybody."""
+
+    text: str
+    object_id: str | None
+
+
 class Usage:
     """Reads one facts document; `live` is its live view."""
 
     def __init__(self, document: dict[str, Json]) -> None:
         live, declared = document.get("live"), document.get("declared")
-        self.live: dict[str, Json] = live if isinstance(live, dict) else {}
+        self.live: dict[str, Json] = dict(live) if isinstance(live, dict) else {}
+        self._declared: Json = declared
+        if isinstance(declared, dict):
+            # what does not exist yet will be as the files plan it
+            absent = (name for name in ("deployment", "endpoint", "settings") if self.live.get(name, "") is None)
+            self.live |= {name: declared[name] for name in absent if name in declared}
         views = [view for view in (self.live, declared) if isinstance(view, dict)]
         self._view = next((view for view in views if isinstance(field(view, "flow"), dict)), None)
-        self._logged = "\n".join(_texts(document.get("logs"))).lower()
+        self._records = list(_records(document.get("logs")))
+        # what the endpoint answered when it was called
+        self._answers = "\n".join(_texts(self.live.get("data_plane"))).lower()
 
     def fact(self, *keys: str) -> Json:
         """A fact of the live view."""
@@ -46,8 +60,24 @@ class Usage:
         return value
 
     def is_logged(self, *marks: str) -> bool:
-        """Whether a log has one of these texts, in any case: an action that was refused, the words of an error."""
-        return any(mark.lower() in self._logged for mark in marks)
+        """Whether a log or an answer shows one of these texts, in any case: a refused action, the words of an error.
+
+        What was refused to somebody else says nothing of the endpoint.
+        """
+        principal = self.fact("identity", "principal_id")
+        mine = [one.text for one in self._records if one.object_id in (None, _lower(principal))]
+        return any(mark.lower() in text for mark in marks for text in (self._answers, *mine))
+
+    def is_refused_to_caller(self, action: str) -> bool:
+        """Whether a log shows that the action was refused to whoever runs pfdoctor."""
+        caller = _lower(self.fact("caller", "principal_id"))
+        refused = [one.text for one in self._records if one.object_id is not None and one.object_id == caller]
+        return any(action.lower() in text for text in refused)
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether files define the endpoint or the deployment: whoever has them means to deploy them."""
+        return any(isinstance(field(self._declared, key), dict) for key in ("deployment", "endpoint"))
 
     # ------------------------------------------------------------------------------------------------ the variables
 
@@ -170,14 +200,24 @@ class Usage:
         return [definition.node for definition in definitions(self._view) if definition.served]
 
 
+def _records(logs: Json) -> Iterator[_Record]:
+    for log in elements(logs)[0]:
+        for key, named in (("hits", "captures"), ("errors", "fields")):
+            for one in elements(field(log, key) if isinstance(log, dict) and key in log else None)[0]:
+                yield _Record("\n".join(_texts(one)).lower(), _lower(field(field(one, named), "object_id")))
+
+
+def _lower(value: Json) -> str | None:
+    return value.lower() if isinstance(value, str) else None
+
+
 def _texts(value: Json) -> Iterator[str]:
-    """Every text in a JSON value, the symptoms that were only looked for left out."""
+    """Every text in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for one in value:
             yield from _texts(one)
     elif isinstance(value, dict):
-        for key, one in value.items():
-            if key not in ("looked_for", "source"):
-                yield from _texts(one)
+        for one in value.values():
+            yield from _texts(one)
