@@ -8,6 +8,7 @@ What is expected stands in the scenario itself (`expect:`), which the simulator 
     not_confirmed: [RULE]    look-alikes that may not be proven
     probe, score: true       ask the endpoint, too
     files: FOLDER            the flow's files beside the live endpoint, below the scenarios
+    planned: true            what the files declare need not exist yet, as for `check --live`
 """
 
 from __future__ import annotations
@@ -49,14 +50,16 @@ def facts_of(scenario: Scenario, expected: dict[str, Any], catalogue: Catalogue,
         for name, value in simulator.environment.items():
             patch.setenv(name, value)
         cloud = resolve_cloud(None, os.environ)
+        declared = collect_folder([SCENARIOS / expected["files"]]).cases if "files" in expected else []
         how = Collection(
             deployment=expected["deployment"],
+            declared=declared[0].document["declared"] if declared else None,
+            planned=bool(expected.get("planned")),
             probe=bool(expected.get("probe") or expected.get("score")),
             score=REQUEST if expected.get("score") else None,
             symptoms=catalogue.symptoms,
         )
         live = collect_now(TARGET, cloud, lambda: make_credential("default", cloud, os.environ, simulator.ca_file), how)
-    declared = collect_folder([SCENARIOS / expected["files"]]).cases if "files" in expected else []
     (facts,) = combine(declared, live, [])
     return facts
 

@@ -61,7 +61,7 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
                 findings.append(_finding(rule, result))
             elif result.status is Status.UNKNOWN:
                 unknown.append(_bare(rule, result))
-            elif worst is Status.PASS and "logs" in present and _is_seen(rule, facts):
+            elif worst is Status.PASS and result.status is worst and "logs" in present and _is_seen(rule, facts):
                 ruled_out.setdefault(rule.id, _distinct(result.verdict.evidence))
     findings = _without_general(_merge(findings), catalogue)
     case = CaseResult(

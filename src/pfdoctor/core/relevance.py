@@ -86,7 +86,7 @@ FOREIGN = (
     "gitlab",
     'file "',
 )
-"""In lower case: each tells that a text is of another product; so does a traceback that names files, and none of ours."""
+"""In lower case: each tells that a text is of another product; so does a traceback with files of which none is ours."""
 
 SHORT = 40
 """Lines up to which a text that speaks of nothing is taken for what a person cut out and pasted."""
