@@ -20,7 +20,7 @@ WORLDS, PARTS = 100_000, 10
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_disagreement_with_brute_force(part: int) -> None:
     rng = random.Random(part)
-    seen: Counter[str] = Counter()
+    seen: Counter[str | None] = Counter()
     for number in range(WORLDS // PARTS):
         case = worlds.random_world(rng)
         found, expected = _proven(case), _brute(case)
