@@ -23,6 +23,7 @@ from tests.access_facts import (
 )
 
 from pfdoctor.cli.main import main
+from pfdoctor.simulator import Scenario, Simulator
 
 Save = Callable[..., str]
 
@@ -138,7 +139,7 @@ def test_an_operation_of_another_name(save: Save, capsys: pytest.CaptureFixture[
 
 def test_without_anything_to_look_at(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["access"]) == 2
-    assert "--endpoint NAME, or --facts FILE" in capsys.readouterr().err
+    assert "--endpoint NAME, or its snapshot by --facts FILE" in capsys.readouterr().err
     assert main(["access", "--facts", "x", "--endpoint", "chat"]) == 2
 
 
@@ -156,3 +157,35 @@ def test_facts_of_another_shape(value: Any, save: Save, capsys: pytest.CaptureFi
     code = main(["access", "--facts", save(document(live(authorization=value)))])
     assert code in (0, 2)
     assert "internal error" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("scenario", "verdict", "reason", "code"),
+    [
+        ("healthy", "ALLOWED", "DIRECT", 0),
+        ("healthy-through-group", "ALLOWED", "GROUP", 0),
+        ("secret-role-missing", "NOT_ALLOWED", "ROLE_LACKS_ACTION", 1),
+        ("secret-role-at-hub", "NOT_ALLOWED", "WRONG_SCOPE", 1),
+        ("secret-blocked-by-lock", "BLOCKED", "LOCK", 1),
+    ],
+)
+def test_a_simulated_endpoint(
+    scenario: str,
+    verdict: str,
+    reason: str,
+    code: int,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The flow's files, the live collection and the proof, all together."""
+    scenarios = root / "examples" / "scenarios"
+    with Simulator(Scenario.load(scenarios / f"{scenario}.yaml")) as azure:
+        for name, value in azure.environment.items():
+            monkeypatch.setenv(name, value)
+        where = ["-e", "chat", "-w", "ws-chat", "-g", "rg-chat", "-s", "11111111-2222-3333-4444-555555555555"]
+        flow = str(scenarios / "flows" / "describe")
+        found = main(["access", flow, *where, "--credential", "managed-identity", "-f", "json", "--no-progress"])
+    (case,) = json.loads(capsys.readouterr().out)["cases"]
+    row = next(one for one in case["operations"] if one["key"] == "connection-secrets")
+    assert (row["verdict"], row["reason"], row["needed"], found) == (verdict, reason, True, code)

@@ -67,7 +67,7 @@ def test_the_facts_of_a_log(tmp_path: Path, symptoms: Mapping[str, Symptom]) -> 
     assert (log["source"], log["container"], log["format"]) == (str(path), "inference-server", "get-logs")
     assert (log["lines"], log["bytes"], log["stage"]) == (LOG.count("\n"), len(LOG), "tools")
     assert (log["time_from"], log["time_to"]) == ("2024-05-01T10:00:00Z", "2024-05-01T10:00:04Z")
-    assert log["looked_for"] == sorted(symptoms)
+    assert log["looked_for"] == sorted(name for name, one in symptoms.items() if not one.elsewhere)
     hit = next(hit for hit in log["hits"] if hit["symptom"] == "module-not-found")
     assert (hit["line"], hit["time"], hit["count"]) == (18, "2024-05-01T10:00:03Z", 1)
     assert hit["excerpt"] == "ModuleNotFoundError: No module named 'langchain'"
@@ -117,6 +117,7 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "what az prints": lambda text: json.dumps(text).encode(),
     "what the service answers": lambda text: json.dumps({"content": text}).encode(),
     "the same, indented": lambda text: json.dumps({"content": text}, indent=2).encode(),
+    "what az prints after warnings": lambda text: f"WARNING: preview\n{json.dumps(text)}\n".encode(),
     "a list of lines": lambda text: json.dumps({"count": 3, "value": text.rstrip("\n").split("\n")}).encode(),
     "github actions": lambda text: "".join(
         f"2024-05-01T12:00:00.1234567+02:00 {line}\n" for line in text.splitlines()
@@ -135,8 +136,22 @@ def test_any_form(form: str, tmp_path: Path, symptoms: Mapping[str, Symptom]) ->
     one, two = read_one(plain, symptoms), read_one(other, symptoms)
     if form == "github actions":
         two |= {"time_from": one["time_from"], "time_to": one["time_to"]}
-    two["lines"] = one["lines"] if form == "a list of lines" else two["lines"]
+    if form == "a list of lines":
+        two["lines"] = one["lines"]
+    if form == "what az prints after warnings":
+        two["lines"] -= 1
+        for found in (*two["hits"], *two["errors"]):
+            found["line"] -= 1
     _same_in_essence(one, two)
+
+
+def test_json_that_is_no_log_is_read_as_it_is(symptoms: Mapping[str, Symptom]) -> None:
+    lines = [json.dumps({"log": f"{line}\n", "stream": "stdout", "time": "x"}) for line in LOG.splitlines()]
+    log = logs.read_text("\n".join(lines), symptoms, source="docker")
+    assert (log["lines"], log["stage"]) == (len(lines), "tools")
+    assert "module-not-found" in ids(log)
+    after = logs.read_text(json.dumps("one\ntwo") + "\nERROR: (Conflict) promptflow\n", symptoms, source="-")
+    assert [one["code"] for one in after["errors"]] == ["Conflict"]
 
 
 def test_latin_1(tmp_path: Path, symptoms: Mapping[str, Symptom]) -> None:

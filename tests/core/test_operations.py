@@ -334,6 +334,9 @@ def test_azure_openai_by_entra_id_of_an_unread_flow() -> None:
     excerpt = "lacks the required data action Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action"
     facts["logs"] = [{"hits": [{"symptom": "x", "excerpt": excerpt, "captures": {}}]}]
     assert needed(facts, "openai-embeddings") is True
+    # of two connections the refusal may be of either
+    facts["live"]["connections"].append({**AAD_OPENAI, "name": "other", "resource_id": f"{OPENAI}2"})
+    assert needed(facts, "openai-embeddings") is None
 
 
 def test_a_connection_with_a_key_needs_no_role_on_the_resource() -> None:
@@ -346,13 +349,19 @@ def test_a_connection_with_a_key_needs_no_role_on_the_resource() -> None:
         ("CognitiveSearch", "search-query", True),
         ("CognitiveSearch", "search-index-read", "unknown"),
         ("AzureContentSafety", "content-safety", True),
-        ("AIServices", "content-safety", "unknown"),
+        ("AIServices", "openai-chat", True),
         ("CustomKeys", "search-query", None),
     ],
 )
 def test_other_services_by_entra_id(category: str, key: str, expected: Any) -> None:
     connection = {**AAD_OPENAI, "type": category, "connection_class": None}
     assert needed(document(live(connections=[connection])), key) == expected
+
+
+def test_ai_services_of_a_tool_that_is_not_known() -> None:
+    connection = {**AAD_OPENAI, "type": "AIServices", "connection_class": None}
+    facts = document(live(connections=[connection]), {"flow": HIDDEN})
+    assert needed(facts, "content-safety") == "unknown"
 
 
 def test_a_connection_that_the_flow_does_not_use() -> None:

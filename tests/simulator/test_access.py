@@ -146,6 +146,12 @@ def test_nested_groups_and_management_groups(changed: Callable[[str], Simulator]
         "  far: {principal: outer, role: Reader, scope: /providers/Microsoft.Management/managementGroups/root}\n"
     )
     assert Client(simulator, OTHER).get(ENDPOINT).status == 200
+    groups = "/providers/Microsoft.Management/managementGroups"
+    assert [row["name"] for row in Client(simulator, OTHER).get(groups).json["value"]] == ["root", "ml"]
+    assert Client(simulator).get(groups).json["value"] == []
+    below = Client(simulator, OTHER).get(f"{groups}/root/descendants").json["value"]
+    assert [row["name"] for row in below] == ["ml", SUBSCRIPTION.rpartition("/")[2]]
+    assert Client(simulator, OTHER).get(f"{groups}/ml").status == 200
     listed = Client(simulator, OTHER).get(
         f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments", _filter=f"atScope() and assignedTo('{OTHER}')"
     )

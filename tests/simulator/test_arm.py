@@ -159,8 +159,25 @@ def test_a_deployment_fails_for_its_reason(changed: Callable[[str], Simulator], 
     simulator.advance(1)
     ended = client.get(operation, version=None).json
     assert ended["status"] == "Failed"
+    log = client.post(f"{BLUE}/getLogs", {"containerType": "InferenceServer", "tail": 100}).json["content"]
+    assert log.startswith("Instance status:\nSystemSetup: ")
+    assert "Failed\n\nContainer logs:" in log
     assert error in ended["error"]["message"]
     assert client.get(BLUE).json["properties"]["provisioningState"] == "Failed"
+
+
+def test_writing_back_what_was_read_changes_nothing_but_the_time(simulator: Simulator, client: Client) -> None:
+    before = simulator.dump()["resources"]
+    for path in (ENDPOINT, BLUE):
+        client.put(path, client.get(path).json)
+        simulator.advance(1)
+    after = simulator.dump()["resources"]
+    for path in (ENDPOINT, BLUE):
+        for body in (before[path], after[path]):
+            del body["systemData"]
+    assert after == before
+    log = client.post(f"{BLUE}/getLogs", {}).json["content"]
+    assert "UserContainerStart: Succeeded\n\nContainer logs:\n" in log
 
 
 def test_without_a_word_on_how_to_serve_a_deployment_is_refused(client: Client) -> None:

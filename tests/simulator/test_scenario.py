@@ -146,6 +146,11 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
     assert exported["ARM_CLOUD_METADATA_URL"].startswith("https://127.0.0.1:")
 
 
+def test_a_port_that_is_taken_leaves_nothing_open(healthy: Scenario) -> None:
+    with Simulator(healthy) as first, pytest.raises(OSError, match="in use"):
+        Simulator(healthy, port=int(first.arm.rpartition(":")[2])).start()
+
+
 def test_the_command_says_what_is_wrong_with_a_scenario(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("resorces: {}\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from pfdoctor.core.access.world import World
 from pfdoctor.simulator.directory import Directory, Principal
 from pfdoctor.simulator.rbac import Access, Assignment, Deny, Outcome, Permission, Role
 
-WORLDS = 12_000
+WORLDS = 6000
 AGREE = {
     "ALLOWED": (Outcome.ALLOWED,),
     "ALLOWED_PENDING": (Outcome.ALLOWED,),

@@ -30,7 +30,7 @@ from pfdoctor.core.model import NoInputError, PfdoctorError
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 FORMATS = ("text", "json")
-NOTHING = "access: give --endpoint NAME, or --facts FILE with the snapshot of a live endpoint"
+NOTHING = "name a live endpoint by --endpoint NAME, or its snapshot by --facts FILE"
 
 
 @app.command()

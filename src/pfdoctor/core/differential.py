@@ -39,7 +39,18 @@ def explain(
     """
     seen = _Seen(facts, catalogue)
     findings = tuple(sorted(case.findings, key=seen.key))
-    return case._replace(findings=findings, differentials=seen.groups(findings, ruled_out))
+    excerpts = {**case.excerpts, **_lines(facts)}
+    return case._replace(findings=findings, differentials=seen.groups(findings, ruled_out), excerpts=excerpts)
+
+
+def _lines(facts: Facts) -> dict[str, dict[str, str]]:
+    """The lines of logs that show a symptom, redacted, as excerpts of files."""
+    lines: dict[str, dict[str, str]] = {}
+    for traces in _traces(facts).values():
+        for trace in traces:
+            if trace.line is not None:
+                lines.setdefault(trace.source, {})[str(trace.line)] = trace.text
+    return lines
 
 
 class _Seen:

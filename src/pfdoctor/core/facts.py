@@ -20,7 +20,7 @@ SCHEMA_NAME = "pfdoctor/facts/v1"
 VIEWS = ("declared", "live")
 _ABSOLUTE = (*VIEWS, "logs", "hits", "clock", "case")
 _STEP = Pattern(r'"((?:[^"\\]|\\.)*)"|([^."\s]+)')
-_IN_LOG = Pattern(r"logs\[(\d+)\](?:\.(hits|errors)\[(\d+)\])?")
+_IN_LOG = Pattern(r"hits\[(?P<hit>\d+)\]|logs\[(?P<log>\d+)\](?:\.(?P<part>hits|errors)\[(?P<index>\d+)\])?")
 
 NOT_COLLECTED = Unknown("not-collected", "not collected")
 
@@ -179,7 +179,7 @@ class Facts(NamedTuple):
 
     def origin(self, path: str) -> Place | None:
         """Where the fact was observed; an absent one has the place of the nearest thing around it."""
-        if path.startswith("logs["):
+        if path.startswith(("logs[", "hits[")):
             return self._line_of_log(path)
         view, _, rest = path.partition(".")
         origins = self.document.get("origins", {}).get(view, {})
@@ -195,9 +195,14 @@ class Facts(NamedTuple):
         found = _IN_LOG.match(path)
         if found is None:
             return None
-        log = self.document["logs"][int(found[1])]
-        entry = log[found[2]][int(found[3])] if found[2] is not None else {}
-        return Origin(log["source"], entry.get("line")) if isinstance(log.get("source"), str) else None
+        if found["hit"] is not None:
+            entry = self.document["hits"][int(found["hit"])]
+            source = entry.get("log")
+        else:
+            log = self.document["logs"][int(found["log"])]
+            entry = log[found["part"]][int(found["index"])] if found["part"] is not None else {}
+            source = log.get("source")
+        return Origin(source, entry.get("line")) if isinstance(source, str) else None
 
     def with_document(self, **changes: Json) -> Facts:
         return Facts({**self.document, **changes})

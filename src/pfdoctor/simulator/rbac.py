@@ -190,7 +190,7 @@ class Access:
         self.assignments: dict[str, Assignment] = {}
         self.denies: dict[str, Deny] = {}
         self.management_groups: dict[str, tuple[str, ...]] = {}
-        """Subscription (lower case) → keys of its management groups, nearest first."""
+        """Subscription (lower case), or key of a management group → keys of the groups that it is in, nearest first."""
         self._by_principal: dict[str, dict[str, Assignment]] = defaultdict(dict)
         self._by_scope: dict[str, dict[str, Assignment]] = defaultdict(dict)
         self._scopes: list[str] | None = None  # the keys of _by_scope in order, made when asked for
@@ -228,7 +228,7 @@ class Access:
     def above(self, key: str) -> Iterator[str]:
         """A scope's key, then all that are above it: parents, subscription, management groups, tenant."""
         yield from prefixes(key)
-        yield from self.management_groups.get(subscription_of(key), ())
+        yield from self.management_groups.get(subscription_of(key) or key, ())
         yield "/"
 
     def at_and_above(self, key: str) -> Iterator[Assignment]:

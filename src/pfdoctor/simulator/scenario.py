@@ -144,6 +144,7 @@ class _Builder:
                 chain.append(above)
                 above = groups.get(above, {}).get("parent")
             keys = tuple(f"/providers/microsoft.management/managementgroups/{link.lower()}" for link in chain)
+            self.world.access.management_groups[keys[0]] = keys[1:]
             for subscription in group.get("subscriptions") or ():
                 self.world.access.management_groups[str(subscription).lower()] = keys
 

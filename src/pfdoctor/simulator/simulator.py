@@ -61,6 +61,7 @@ class Simulator:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._runners: list[web.AppRunner] = []
+        self._sockets: list[socket.socket] = []
         self._gateway: Gateway | None = None
         self._proxy: ConnectProxy | None = None
         self._arm: Arm | None = None
@@ -113,9 +114,9 @@ class Simulator:
         authority = Authority(folder)
         self.ca_file = str(authority.ca_file)
         identity = Identity(self.world, self.tokens)
-        plain = socket.create_server((_HOST, 0), backlog=1024)
+        plain = self._bind(0)
         self.identity = f"http://{_HOST}:{plain.getsockname()[1]}/msi/token"
-        secure = socket.create_server((_HOST, self._port), backlog=1024)
+        secure = self._bind(self._port)
         port = secure.getsockname()[1]
         self.arm = f"https://{_HOST}:{port}"
         online = Online(self.world, self.tokens, self.scenario.folder, self.arm)
@@ -170,9 +171,16 @@ class Simulator:
         context = authority.server_context(_MANAGEMENT) if authority else None
         await web.SockSite(runner, listening, ssl_context=context, backlog=1024).start()
 
+    def _bind(self, port: int) -> socket.socket:
+        listening = socket.create_server((_HOST, port), backlog=1024)
+        self._sockets.append(listening)
+        return listening
+
     async def _close(self) -> None:
         for runner in self._runners:
             await runner.cleanup()
+        for listening in self._sockets:  # those that no server has taken over, where the start failed half way
+            listening.close()
         if self._gateway is not None:
             await self._gateway.close()
         if self._proxy is not None:

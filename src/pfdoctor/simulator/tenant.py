@@ -107,9 +107,12 @@ def list_providers(call: Call) -> Answer:
 # ------------------------------------------------------------------------------------------------ management groups
 
 
-@routes.collection(_GROUPS)
+@routes.collection(_GROUPS, OPEN)
 def list_management_groups(call: Call) -> Answer:
-    return Answer(200, {"value": [_group(call, name) for name in call.world.management_groups]})
+    """Those that the caller may read."""
+    groups = (_group(call, name) for name in call.world.management_groups)
+    found = [group for group in groups if call.world.allows(call.principal.id, f"{_GROUPS}/read", group["id"])]
+    return Answer(200, {"value": found})
 
 
 @routes.item("GET", _GROUPS)

@@ -16,37 +16,6 @@ WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/chat"
 
 
-@pytest.fixture
-def change(azure: Any) -> Any:
-    """Changes resources for one test: `change(id, {...})` merges into the resource's body."""
-    undo = []
-
-    def apply(identifier: str, body: dict[str, Any]) -> None:
-        def now() -> None:
-            resource = azure.simulator.world.store.get(identifier)
-            undo.append((resource, json.dumps(resource.body)))
-            _merge(resource.body, body)
-
-        azure.simulator.run(now)
-
-    yield apply
-
-    def back() -> None:
-        for resource, text in reversed(undo):
-            resource.body.clear()
-            resource.body.update(json.loads(text))
-
-    azure.simulator.run(back)
-
-
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> None:
-    for key, value in over.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
-
-
 def test_the_view_has_the_shape_of_the_schema(collected: Any, faults: Any, unknowns: Any) -> None:
     (document,) = collected()
     assert faults(document) == []

@@ -109,8 +109,14 @@ COLLECTORS = {
     "requests": Collector(lambda it: read_metrics(it, f"{TARGET.id}/deployments/blue", NOW), "Minute", "requests"),
     "metrics": Collector(lambda it: read_metrics(it, f"{TARGET.id}/deployments/blue", NOW), "Insights", ""),
 }
-# these lie directly in a resource group that was read, so a 404 proves that they are not there
-ABSENT = {"store", "storage of the workspace", "connection workspace"}
+# these lie in a resource group or workspace that was read, so a 404 proves that they are not there
+ABSENT = {
+    "store": lambda facts: facts["exists"] is False,
+    "storage of the workspace": lambda facts: facts["storage"]["exists"] is False,
+    "connection workspace": lambda facts: facts["exists"] is False,
+    "environment": lambda facts: facts is None,
+    "model": lambda facts: facts is None,
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -128,8 +134,7 @@ def test_whatever_goes_wrong_is_unknown(azure: Any, unknowns: Any, name: str, fa
         assert settled is None
         return
     if fault == "404" and name in ABSENT:
-        there = settled["storage"]["exists"] if "storage" in name else settled["exists"]
-        assert there is False
+        assert ABSENT[name](settled)
         return
     assert collector.fact in found, sorted(found)
     reason = found[collector.fact]
@@ -151,11 +156,11 @@ def test_a_log_that_cannot_be_read_holds_nothing_and_says_why(azure: Any, fault:
         assert log["cut"].startswith("the log of ")
 
 
-@pytest.mark.parametrize("name", ["store", "connection workspace"])
-def test_a_404_below_an_unread_group_proves_nothing(azure: Any, unknowns: Any, name: str) -> None:
+@pytest.mark.parametrize("name", ["store", "connection workspace", "environment", "model"])
+def test_a_404_below_what_was_not_read_proves_nothing(azure: Any, unknowns: Any, name: str) -> None:
     collector = COLLECTORS[name]
     azure.simulator.inject({"path": collector.struck}, FAULTS["404"][0])
-    azure.simulator.inject({"path": r"resourceGroups/rg-chat\?"}, FAULTS["403"][0])
+    azure.simulator.inject({"path": r"(resourceGroups/rg-chat|workspaces/ws-chat)\?"}, FAULTS["403"][0])
     settled = settle({"facts": azure.read(collector.ask)})[0]["facts"]
     found = unknowns(settled)
     assert found[collector.fact]["code"] in ("not-found", "parent-unread")
@@ -184,3 +189,26 @@ def test_a_tenant_without_eligible_assignments_has_none(azure: Any) -> None:
     fault = {"kind": "status", "status": 400, "code": "AadPremiumLicenseRequired", "message": "needs Entra ID P2"}
     azure.simulator.inject({"path": "EligibilityScheduleInstances"}, fault)
     assert settle(azure.read(authorization))[0]["scopes"][0]["eligible"] == []
+
+
+CONTAINER = f"{STORAGE}/blobServices/default/containers/azureml-blobstore-1"
+
+
+@pytest.mark.parametrize(
+    ("struck", "expected"),
+    [
+        (None, True),
+        (r"azureml-blobstore-1\?", False),
+        (r"(azureml-blobstore-1|stchat)\?", "parent-unread"),
+    ],
+)
+def test_a_container_is_absent_only_in_an_account_that_was_read(azure: Any, struck: str | None, expected: Any) -> None:
+    if struck is not None:
+        azure.simulator.inject({"path": struck}, FAULTS["404"][0])
+
+    async def ask(reader: Any) -> Any:
+        principals = Principals(IDENTITY, None, frozenset())
+        return await read_authorization(reader, [Scope(CONTAINER, "container")], principals, SUBSCRIPTION)
+
+    there = settle(azure.read(ask))[0]["scopes"][0]["exists"]
+    assert (there["$unknown"]["code"] if isinstance(there, dict) else there) == expected

@@ -9,6 +9,11 @@ import pytest
 
 from pfdoctor.collect.azure.probe import Address, Answer, latency_of
 
+ENDPOINT = (
+    "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat/providers"
+    "/Microsoft.MachineLearningServices/workspaces/ws-chat/onlineEndpoints/chat"
+)
+
 
 def test_what_the_endpoint_answers(azure: Any, collected: Any, faults: Any) -> None:
     (document,) = collected(probe=True)
@@ -34,6 +39,27 @@ def test_the_one_post_to_score(azure: Any, collected: Any) -> None:
     asked = [(one.method, one.path) for one in azure.simulator.requests if one.server == "online"]
     assert asked.count(("POST", "/online/chat/score")) == 1
     assert {method for method, path in asked if path != "/online/chat/score"} == {"GET"}
+
+
+@pytest.mark.parametrize(("mode", "posts"), [("AMLToken", ["token"]), ("AADToken", []), ("Key", ["listKeys"])])
+def test_what_authorises_the_calls(azure: Any, collected: Any, change: Any, mode: str, posts: list[str]) -> None:
+    change(ENDPOINT, {"properties": {"authMode": mode}})
+    plane = collected(probe=True)[0]["live"]["data_plane"]
+    assert plane["swagger"]["status"] == 200
+    asked = [one.path.rpartition("/")[2] for one in azure.simulator.requests if one.method == "POST"]
+    assert sorted(asked) == sorted(["getLogs", "getLogs", *posts])
+
+
+def test_a_login_that_gets_no_token_for_endpoints_leaves_the_rest(
+    azure: Any, collected: Any, change: Any, unknowns: Any
+) -> None:
+    change(ENDPOINT, {"properties": {"authMode": "AADToken"}})
+    azure.simulator.inject(
+        {"path": "/msi/.*ml.azure"}, {"kind": "status", "status": 400, "message": "no such resource"}
+    )
+    (document,) = collected(probe=True)
+    assert unknowns(document["live"])["data_plane.swagger"]["code"] == "unauthenticated"
+    assert document["live"]["deployment"]["name"] == "blue"
 
 
 def test_the_key_is_in_no_fact(azure: Any, collected: Any) -> None:

@@ -20,6 +20,7 @@ from azure.core.rest import HttpRequest
 
 from pfdoctor.cloud import faults
 from pfdoctor.cloud.address import https_parts
+from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Source
 from pfdoctor.collect.azure import versions
@@ -210,7 +211,10 @@ def key_action(auth_mode: Json) -> str | None:
 async def endpoint_key(reader: Reader, endpoint: str, auth_mode: Json, login: Callable[[], Any]) -> str | Unknown:
     """What authorises calls of the endpoint, kept in memory alone. `login` gives a token of our own."""
     if auth_mode == "aad_token":
-        token: str = (await login()).token
+        try:
+            token: str = (await login()).token
+        except AuthenticationError as error:  # the login reads Azure, and may still not be meant for endpoints
+            return Unknown("unauthenticated", f"no token for the endpoint: {error}")
         return token
     action = key_action(auth_mode)
     if action is None:

@@ -113,8 +113,10 @@ class World:
         """The principals that are known to be no groups, by the type that an assignment gives."""
         found = set()
         for entry in self._entries.values():
-            for key in ("everyone", "eligible"):
-                found |= {_lower(row, "principal_id") for row in elements(field(entry, key))[0] if _is_individual(row)}
+            lists = [field(entry, "everyone"), field(entry, "eligible")]
+            lists += [field(one, "assignments") for one in elements(field(entry, "assigned"))[0]]
+            for rows in lists:
+                found |= {_lower(row, "principal_id") for row in elements(rows)[0] if _is_individual(row)}
         return frozenset(one for one in found if one is not None)
 
     def definition(self, row: Json) -> Json:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from pfdoctor.core.access.reading import elements, field, text
+from pfdoctor.core.access.reading import elements, text
 from pfdoctor.core.derive.operation import BLOBS, ML, Operation, container_of, vault_operation, workspace
 from pfdoctor.core.derive.usage import Usage, Used
 from pfdoctor.core.model import Json, Unknown
@@ -29,8 +30,8 @@ _SERVICES = {
     "azurecontentsafetyconnection": "content-safety",
     "azurecontentsafety": "content-safety",
     "azure_content_safety": "content-safety",
-    "azureaiservicesconnection": "content-safety",
-    "aiservices": "content-safety",
+    "azureaiservicesconnection": "ai-services",
+    "aiservices": "ai-services",
 }
 
 
@@ -98,18 +99,34 @@ def _has_key(usage: Usage, needed: Json, names: tuple[str, ...]) -> Json:
 
 def _entra_connections(usage: Usage) -> Iterator[Operation]:
     used = usage.connections()
-    for connection in elements(usage.fact("connections"))[0]:
-        name = text(connection, "name")
-        kinds = (text(connection, key) for key in ("connection_class", "type"))
-        service = next((_SERVICES[kind.lower()] for kind in kinds if kind and kind.lower() in _SERVICES), None)
-        if name is None or service is None or not _signs_in(connection):
-            continue
+    found = [(one, service) for one in elements(usage.fact("connections"))[0] if (service := _service(one)) is not None]
+    for connection, service in found:
+        name = text(connection, "name") or ""
         if name not in used.names and used.why_incomplete is None:
             continue
         where = text(connection, "resource_id")
         scope = where or Unknown("resource-unknown", f"the connection {name} does not say which resource it leads to")
+        # a refusal names the action and not the resource: of several connections it may be of any
+        alone = sum(other == service for _, other in found) == 1
         if usage.overrides(name) is False or name not in used.names:
-            yield from _of_service(service, usage, name, scope, used)
+            yield from _of_service(_Connection(name, service, scope, alone), usage, used)
+
+
+class _Connection(NamedTuple):
+    """A connection without a key. `alone`: whether it is the only one to its kind of service."""
+
+    name: str
+    service: str
+    scope: Json
+    alone: bool
+
+
+def _service(connection: Json) -> str | None:
+    """The service that the connection leads to, if the endpoint's identity signs in there."""
+    if text(connection, "name") is None or not _signs_in(connection):
+        return None
+    kinds = (text(connection, key) for key in ("connection_class", "type"))
+    return next((_SERVICES[kind.lower()] for kind in kinds if kind and kind.lower() in _SERVICES), None)
 
 
 def _signs_in(connection: Json) -> bool:
@@ -118,21 +135,22 @@ def _signs_in(connection: Json) -> bool:
     return auth in ("aad", "entra_id", "entraid", "meid_token", "managedidentity", "managed_identity")
 
 
-def _of_service(service: str, usage: Usage, name: str, scope: Json, used: Used) -> Iterator[Operation]:
+def _of_service(connection: _Connection, usage: Usage, used: Used) -> Iterator[Operation]:
+    name, service, scope, alone = connection
     needed: Json = True if name in used.names else used.why_incomplete
     said = f"The connection {name} has no key: the endpoint's identity signs in"
 
     def operation(key: str, action: str, wanted: Json, what: str, *, data: bool = True) -> Operation:
-        logged = usage.is_logged(action)
+        logged = (alone or name in used.names) and usage.is_logged(action)
         why = f"{said} to {what}."
         return Operation(key, action, scope, True if logged else wanted, why, "request", data=data, target=name)
 
-    if service == "openai":
-        apis = usage.apis(name)
+    apis = usage.apis(name)
+    if service == "openai" or (service == "ai-services" and apis.names):
         for api, (key, action) in _OPENAI.items():
             if api in apis.names:
                 yield operation(key, action, needed, f"call the {api} API")
-            elif usage.is_logged(action) or (api == "chat" and not apis.names):
+            elif (alone and usage.is_logged(action)) or (api == "chat" and not apis.names):
                 yield operation(key, action, apis.why_incomplete or False, f"call the {api} API")
     elif service == "search":
         yield operation("search-query", f"{_SEARCH}/documents/read", needed, "query the index")
@@ -140,14 +158,7 @@ def _of_service(service: str, usage: Usage, name: str, scope: Json, used: Used) 
         yield operation("search-index-read", f"{_SEARCH}/read", schema, "read the definition of the index", data=False)
     else:
         action = f"{_ACCOUNTS}/ContentSafety/text:analyze/action"
-        wanted = needed if _is_content_safety(usage, name) else Unknown("service-unknown", "which service it calls")
+        wanted = (
+            needed if service == "content-safety" else Unknown("service-unknown", "which of its services is called")
+        )
         yield operation("content-safety", action, wanted, "analyse text")
-
-
-def _is_content_safety(usage: Usage, name: str) -> bool:
-    """Whether the connection is one of content safety, and not of all AI services."""
-    for connection in elements(usage.fact("connections"))[0]:
-        if text(connection, "name") == name:
-            kinds = f"{field(connection, 'connection_class')} {field(connection, 'type')}".lower()
-            return "safety" in kinds
-    return False

@@ -41,11 +41,11 @@ class Usage:
     def __init__(self, document: dict[str, Json]) -> None:
         live, declared = document.get("live"), document.get("declared")
         self.live: dict[str, Json] = dict(live) if isinstance(live, dict) else {}
+        self._declared: Json = declared
         if isinstance(declared, dict):
             # what does not exist yet will be as the files plan it
             absent = (name for name in ("deployment", "endpoint", "settings") if self.live.get(name, "") is None)
             self.live |= {name: declared[name] for name in absent if name in declared}
-        self._declared: Json = declared
         views = [view for view in (self.live, declared) if isinstance(view, dict)]
         self._view = next((view for view in views if isinstance(field(view, "flow"), dict)), None)
         self._records = list(_records(document.get("logs")))
