@@ -52,8 +52,12 @@ def access(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows(facts: dict[str, Any], part: str = "operations") -> dict[str, dict[str, Any]]:
-    """The operations by their key."""
-    return {one["key"]: one for one in access(facts)[part]}
+    """The operations by their key; of one that is undecided the reason as a code, as of the others."""
+    return {one["key"]: {**one, "reason": _code(one["reason"])} for one in access(facts)[part]}
+
+
+def _code(reason: Any) -> Any:
+    return reason["$unknown"]["code"].upper().replace("-", "_") if isinstance(reason, dict) else reason
 
 
 def needed(facts: dict[str, Any], key: str) -> Any:

@@ -95,7 +95,12 @@ def _spoken(operation: dict[str, Json]) -> dict[str, Json]:
     """The operation with an open verdict as UNKNOWN, and beside it what was missing."""
     verdict = operation["verdict"]
     missing = verdict.get("$unknown") if isinstance(verdict, dict) else None
-    return {**operation, "verdict": "UNKNOWN" if missing else verdict, "missing": missing}
+    if missing is None:
+        return {**operation, "missing": None}
+    told = {name: operation[name] for name in ("grant", "near", "blocked_by")}
+    known = {name: None if one is not None and "$unknown" in one else one for name, one in told.items()}
+    code = str(missing["code"]).upper().replace("-", "_")
+    return {**operation, **known, "verdict": "UNKNOWN", "reason": code, "missing": missing}
 
 
 def render_json(tables: Iterable[Table]) -> str:

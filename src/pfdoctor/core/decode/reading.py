@@ -14,6 +14,7 @@ from pfdoctor.core.decode.lines import clean, time_of
 from pfdoctor.core.decode.literals import LiteralSearch
 from pfdoctor.core.decode.record import Decoded, Decoder, Found, decoded
 from pfdoctor.core.decode.stages import RANKS, STAGES, STARTS
+from pfdoctor.core.decode.storms import storms
 from pfdoctor.core.decode.window import LineCounter, Window
 
 _ACTIVE = 1 << 20
@@ -30,8 +31,6 @@ _CALLS = 100
 """So many errors of one form stand on one line at most, even where a whole log is one string of JSON."""
 _SAME = 80
 """Letters by which two messages of one code are told apart."""
-_STORM = 5
-"""So many retries are a storm."""
 _NEAR = 10
 """An error that stands so few lines below itself is the same, printed again."""
 _COUNTED = frozenset(("worker", "retry", "memory", "network", "probe", "http"))
@@ -98,7 +97,7 @@ class Reading:
     @property
     def errors(self) -> list[Decoded]:
         """The different errors, in the order in which they were first seen."""
-        return sorted([*self._errors.values(), *self._storm()], key=lambda one: one.line)
+        return sorted([*self._errors.values(), *storms(self._errors.values())], key=lambda one: one.line)
 
     def feed(self, text: str) -> None:
         """More of the text."""
@@ -174,17 +173,16 @@ class Reading:
         stop = text.find("\n", position)
         stop = min(stop if stop >= 0 else len(text), start + _LONGEST)
         whole = text[start:stop]
-        seen = {one.literal for one in self._search.finditer(whole)}
         timer = window.timer(line)
-        known = {(one.kind, one.code) for one in self._errors.values() if one.line == line}
+        seen = {one.literal for one in self._search.finditer(whole)}
         for inner in levels(whole):
+            known = {(one.kind, one.code) for one in self._errors.values() if one.line == line}
             new = []
             for one in self._search.finditer(inner):
                 if one.literal not in seen or one.literal in ANCHORS:
                     self._take(Sighting(one.literal, inner, one.start, one.end, line, timer), None, known)
                     new.append(one.literal)
             seen.update(new)
-            known = {(one.kind, one.code) for one in self._errors.values() if one.line == line}
         return text.find("\\", max(stop, position + 1), end)
 
     def _take(self, sighting: Sighting, offset: int | None, known: set[tuple[str, str | None]] | None = None) -> None:
@@ -270,22 +268,6 @@ class Reading:
         if line > self._last.get(key, error.line) + near:
             self._errors[key] = error._replace(occurrences=error.occurrences + 1)
             self._last[key] = line
-
-    def _storm(self) -> list[Decoded]:
-        """Many retries of whatever kind, as one error."""
-        retried = [
-            one
-            for one in self._errors.values()
-            if one.kind == "retry" or (one.kind in ("llm", "http") and one.fields.get("status") == 429)
-        ]
-        attempts = sum(one.occurrences for one in retried)
-        if attempts < _STORM:
-            return []
-        first = min(retried, key=lambda one: one.line)
-        causes = sorted({str(one.fields.get("error") or one.code) for one in retried})
-        message = f"{attempts} retries or refusals: {', '.join(causes)}"
-        fields = {"attempts": attempts, "errors": causes}
-        return [Decoded("retry", "storm", message, fields, first.line, first.excerpt, first.time)]
 
 
 def _lines_between(sighting: Sighting, position: int) -> int:

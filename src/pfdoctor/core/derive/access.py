@@ -92,11 +92,11 @@ class _Table:
         decision = self._decision(operation)
         open_because = decision.missing[0] if decision.missing else None
         reason = decision.reason.lower().replace("_", "-")
-        verdict: Json = decision.verdict
+        undecided: Json = None
         if decision.verdict == "UNKNOWN":
             permission = open_because.permission if open_because is not None else None
             command = open_because.collect_command if open_because is not None else None
-            verdict = Unknown(reason, decision.detail, permission, command).to_json()
+            undecided = Unknown(reason, decision.detail, permission, command).to_json()
         return {
             "key": operation.key,
             "action": operation.action or None,
@@ -108,12 +108,13 @@ class _Table:
             "why": operation.why,
             "phase": operation.phase,
             "principal_id": _json(self._principal),
-            "verdict": verdict,
-            "reason": decision.reason,
+            "verdict": undecided or decision.verdict,
+            # a rule that asks for a certain reason is undecided with the verdict, and no pass
+            "reason": undecided or decision.reason,
             "detail": decision.detail,
-            "grant": decision.grant,
-            "near": decision.near,
-            "blocked_by": decision.blocked_by,
+            "grant": decision.grant or undecided,
+            "near": decision.near or undecided,
+            "blocked_by": decision.blocked_by or undecided,
             "proposal": decision.proposal,
         }
 
