@@ -17,8 +17,8 @@ from azure.core.rest import HttpRequest
 from pfdoctor.cloud import faults
 from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.clouds import Cloud
-from pfdoctor.cloud.reading import Reading, Source
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.cloud.reading import Reading
+from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
 
 _MOST_PAGES = 200

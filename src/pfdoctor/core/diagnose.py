@@ -17,8 +17,8 @@ from pfdoctor.core.model import (
     Finding,
     Missing,
     Place,
-    Reading,
     Remedy,
+    Source,
     Status,
     SymptomState,
     Unknown,
@@ -286,4 +286,4 @@ def _tells_of_a_text(rule: Rule) -> bool:
 
 def _spot(finding: Finding) -> Place | None:
     """What a sharper answer has to share with the general one: the place in a file; in Azure, the case alone."""
-    return None if isinstance(finding.origin, Reading) else finding.origin
+    return None if isinstance(finding.origin, Source) else finding.origin

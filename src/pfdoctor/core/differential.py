@@ -19,8 +19,8 @@ from pfdoctor.core.model import (
     Finding,
     Json,
     Missing,
-    Reading,
     Severity,
+    Source,
     Status,
     Trace,
 )
@@ -129,7 +129,7 @@ def _rank(finding: Finding, *, is_seen: bool) -> int:
         return 0
     if finding.severity is Severity.INFO:
         return 4
-    is_deployed = finding.status is Status.CONFIRMED or isinstance(finding.origin, Reading)
+    is_deployed = finding.status is Status.CONFIRMED or isinstance(finding.origin, Source)
     return 1 if is_deployed else 3
 
 

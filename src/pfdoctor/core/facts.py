@@ -4,7 +4,7 @@ A document is `{schema, case, declared, live, logs, clock, origins, excerpts, jo
 views of one schema (rules/schema/facts.schema.json). Inside a view `null` means observed to be absent,
 `{"$unknown": …}` that nobody could look, and `{"$incomplete": …, "items": […]}` (or `"entries": {…}`) is a list (or
 free map) of which only a part was seen. `origins` maps a view to `{concrete path: place}`: `[file, line, column, end
-column]` in a file, a mapping (see model.Reading) in an answer of a service.
+column]` in a file, a mapping (see model.Source) in an answer of a service.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import difflib
 import json
 from typing import Literal, NamedTuple, cast
 
-from pfdoctor.core.model import Json, Origin, PfdoctorError, Place, Reading, Unknown
+from pfdoctor.core.model import Json, Origin, PfdoctorError, Place, Source, Unknown
 from pfdoctor.core.pattern import Pattern
 
 SCHEMA_NAME = "pfdoctor/facts/v1"
@@ -186,7 +186,7 @@ class Facts(NamedTuple):
         while rest:
             if rest in origins:
                 place = origins[rest]
-                return Reading.from_json(place) if isinstance(place, dict) else Origin.from_json(place)
+                return Source.from_json(place) if isinstance(place, dict) else Origin.from_json(place)
             rest = _parent(rest)
         return None
 

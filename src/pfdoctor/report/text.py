@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Reading, Remedy, Report, Status
+from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Remedy, Report, Source, Status
 from pfdoctor.report.differential import differential_lines
 from pfdoctor.report.style import (
     EMPTY,
@@ -169,7 +169,7 @@ def _place(finding: Finding, excerpts: Mapping[str, dict[str, str]], width: int)
     if origin is None:
         return [line(Span("  --> ", "dim"), Span(visible(finding.subject), "place"))]
     lines = [line(Span("  --> ", "dim"), Span(visible(str(origin)), "place"))]
-    if isinstance(origin, Reading):
+    if isinstance(origin, Source):
         return lines
     source = excerpts.get(origin.file, {}).get(str(origin.line))
     if source is not None and source.strip():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pfdoctor.cloud.reading import Reading, Source
+from pfdoctor.cloud.reading import Reading
 from pfdoctor.collect.azure.arm_id import parse, same
 from pfdoctor.collect.azure.assets import read_environment, read_model
 from pfdoctor.collect.azure.body import Body
@@ -20,7 +20,7 @@ from pfdoctor.collect.azure.quota import read_quota
 from pfdoctor.collect.azure.stores import read_store
 from pfdoctor.collect.azure.workspace import connection_workspace_of, read_workspace
 from pfdoctor.collect.settle import settle
-from pfdoctor.core.model import Unknown
+from pfdoctor.core.model import Source, Unknown
 
 SOURCE = Source("/id", "2024-10-01", 200, "r", "2026-11-23T08:00:00Z", "GET")
 SUBSCRIPTION = "/subscriptions/11111111-2222-3333-4444-555555555555"

@@ -7,13 +7,12 @@ from urllib.parse import parse_qs
 
 from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.cloud.reading import Source
 from pfdoctor.collect.arm_text import seconds
 from pfdoctor.collect.azure.arm_id import ML, last, parse
 from pfdoctor.collect.azure.body import Body, sourced, unread
 from pfdoctor.collect.azure.endpoint import kind_of, share_of
 from pfdoctor.collect.probe_budget import probe_budget
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.pattern import Pattern
 
 _REGISTRY = Pattern(

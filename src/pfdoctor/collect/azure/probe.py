@@ -22,10 +22,9 @@ from pfdoctor.cloud import faults
 from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.cloud.reading import Source
 from pfdoctor.collect.azure import versions
 from pfdoctor.collect.azure.arm_id import ML
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
 
 _HEALTH_REQUESTS = 5
