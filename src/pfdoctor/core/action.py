@@ -1,17 +1,17 @@
 """Actions: the closed union of what a remedy does. They target facts; the planner resolves them into steps.
 
-`parse` checks an action as a rule writes it; `simulate` gives the facts as they will be after it.
+`parse` checks an action as a rule writes it. What the facts will be after it is told by core/simulation.py.
 """
 
 from __future__ import annotations
 
-import copy
 from typing import NamedTuple, TypeAlias
 
 from pfdoctor.core.condition import ConditionError, Scope, did_you_mean
-from pfdoctor.core.facts import FactPath, Facts, FactsError, FactsSchema, Found
+from pfdoctor.core.facts import FactPath, FactsError, FactsSchema
 from pfdoctor.core.message import render, show
-from pfdoctor.core.model import Json, Origin, Unknown
+from pfdoctor.core.model import Json, Origin
+from pfdoctor.core.pattern import Pattern
 
 
 class SetFact(NamedTuple):
@@ -101,51 +101,6 @@ def parse(raw: Json, schema: FactsSchema, item: FactPath | None, where: tuple[st
     return AssignRole(body["role"], body["scope"])
 
 
-def simulate(action: Action, facts: Facts, view: str, item: Found | None = None) -> Facts:
-    """The facts after the action. Only what the action states is predicted; the rest of the target stays as it is."""
-    if not isinstance(action, SetFact | RemoveFact):
-        return facts
-    value = action.value if isinstance(action, SetFact) else None
-    document = copy.deepcopy(facts.document)
-    keys: list[str | int] = [step.key for step in action.fact.steps]
-    if action.fact.root == "view":
-        keys = [view, *keys]
-    elif action.fact.root == "it":
-        if item is None:
-            return facts
-        keys = [*_concrete_keys(item.path), *keys]
-    node: Json = document
-    for key in keys[:-1]:
-        child = node[key] if isinstance(key, int) else node.get(key)
-        if child is None or isinstance(child, Unknown) or (isinstance(child, dict) and "$unknown" in child):
-            child = node[key] = {}
-        node = child
-    node[keys[-1]] = value
-    return Facts(document)
-
-
-def _concrete_keys(path: str) -> list[str | int]:
-    """`declared.flow.nodes[2]` as keys and indexes."""
-    keys: list[str | int] = []
-    position = 0
-    while position < len(path):
-        if path[position] == ".":
-            position += 1
-        elif path[position] == "[":
-            end = path.index("]", position)
-            keys.append(int(path[position + 1 : end]))
-            position = end + 1
-        elif path[position] == '"':
-            end = path.index('"', position + 1)
-            keys.append(path[position + 1 : end])
-            position = end + 1
-        else:
-            end = min((i for i in (path.find(".", position), path.find("[", position)) if i >= 0), default=len(path))
-            keys.append(path[position:end])
-            position = end
-    return keys
-
-
 def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
     """The exact edit or command that the action comes to for these facts, in one line."""
     match action:
@@ -170,8 +125,12 @@ def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
 
 
 def render_value(value: Json, texts: dict[str, FactPath], scope: Scope) -> Json:
-    """A value to set, with the placeholders of a text filled in."""
-    return render(value, texts, scope) if isinstance(value, str) else value
+    """A value to set, with the placeholders of a text filled in. A text that is one placeholder has its fact's type."""
+    if not isinstance(value, str):
+        return value
+    only = texts.get(value[1:-1]) if value[:1] == "{" and value[-1:] == "}" else None
+    fact = scope.look_up(only).value if only is not None else None
+    return fact if isinstance(fact, bool | int | float) else render(value, texts, scope)
 
 
 # facts that stand under another key in the file than in the schema
@@ -212,3 +171,29 @@ def _as_yaml(value: Json) -> str:
     if isinstance(value, str) and value in ("true", "false", "null", ""):
         return f'"{value}"'
     return "null" if value is None else show(value)
+
+
+def concrete_keys(path: str) -> list[str | int]:
+    """`declared.flow.nodes[2]` as keys and indexes."""
+    keys: list[str | int] = []
+    position = 0
+    while position < len(path):
+        if path[position] == ".":
+            position += 1
+        elif path[position] == "[":
+            end = path.index("]", position)
+            keys.append(int(path[position + 1 : end]))
+            position = end + 1
+        elif path[position] == '"':
+            quoted = _QUOTED.match(path, position)
+            end = quoted.end() if quoted is not None else len(path)
+            keys.append(path[position + 1 : end - 1].replace('\\"', '"').replace("\\\\", "\\"))
+            position = end
+        else:
+            end = min((i for i in (path.find(".", position), path.find("[", position)) if i >= 0), default=len(path))
+            keys.append(path[position:end])
+            position = end
+    return keys
+
+
+_QUOTED = Pattern(r'"(?:[^"\\]|\\.)*"')

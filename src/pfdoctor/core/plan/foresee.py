@@ -1,0 +1,68 @@
+"""The forecast of a plan: every rule on the predicted facts, compared with what is found now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pfdoctor.core.derive import derive
+from pfdoctor.core.facts import Facts
+from pfdoctor.core.firing import firing, identity
+from pfdoctor.core.model import CaseResult, Finding, Status
+from pfdoctor.core.plan.step import Forecast, Outcome
+from pfdoctor.core.rule import Catalogue
+
+
+def foresee(
+    catalogue: Catalogue,
+    before: Sequence[tuple[Facts, CaseResult]],
+    predicted: Sequence[Facts],
+    judge: Callable[[Facts], CaseResult],
+) -> Forecast:
+    """What the plan solves, leaves, introduces and leaves open, over all cases. `predicted` are the facts after it."""
+    solved: dict[str, Outcome] = {}
+    remaining: dict[str, Outcome] = {}
+    introduced: dict[str, Outcome] = {}
+    undecided: dict[str, Outcome] = {}
+    for (facts, result), expected in zip(before, predicted, strict=True):
+        now = _proven(result)
+        if expected is facts:
+            remaining |= now
+            continue
+        then = judge(expected)
+        later = _proven(then)
+        open_rules = {one.rule for one in then.unknown} | set(then.outcomes[Status.UNKNOWN])
+        for fingerprint, outcome in now.items():
+            if fingerprint in later:
+                remaining[fingerprint] = outcome
+            elif outcome.rule in open_rules:
+                undecided[fingerprint] = outcome
+            else:
+                solved[fingerprint] = outcome
+        introduced |= {
+            fingerprint: outcome
+            for fingerprint, outcome in later.items()
+            if fingerprint not in now and not was_true(catalogue, facts, outcome)
+        }
+    # what one case still has is not solved because another has it no longer
+    kept = {**remaining, **undecided}
+    return Forecast(
+        tuple(one for key, one in solved.items() if key not in kept),
+        tuple(remaining.values()),
+        tuple(introduced.values()),
+        tuple(one for key, one in undecided.items() if key not in remaining),
+    )
+
+
+def _proven(result: CaseResult) -> dict[str, Outcome]:
+    return {one.fingerprint: outcome_of(one) for one in result.findings if one.status.counts}
+
+
+def outcome_of(finding: Finding) -> Outcome:
+    """What a forecast keeps of a finding."""
+    return Outcome(finding.rule, finding.case, finding.subject, finding.fingerprint, finding.message)
+
+
+def was_true(catalogue: Catalogue, facts: Facts, outcome: Outcome) -> bool:
+    """Whether the rule fired there before: a sharper answer in the same place hides a general one from the report."""
+    rule = catalogue.rules[outcome.rule]
+    return any(identity(rule, scope) == outcome.fingerprint for scope in firing(rule, derive(facts)))
