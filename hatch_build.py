@@ -1,5 +1,7 @@
 """Puts the rules into the wheel: `rules/` becomes `pfdoctor/rules/`, with the JSON index that is read at start-up.
 
+The scenarios of the simulator, for `pfdoctor demo`, go with them.
+
 The index comes from `pfdoctor.catalog.build_index`, so that building and running agree on one reader. Nothing is
 written into the checkout, and an editable install gets no copy: there the catalogue reads the checkout's own rules.
 """
@@ -33,6 +35,8 @@ class RulesHook(BuildHookInterface[Any]):
         index.write_text(_build_index(root / "src", rules), encoding="utf-8", newline="\n")
         build_data["force_include"][str(rules)] = "pfdoctor/rules"
         build_data["force_include"][str(index)] = "pfdoctor/rules/index.json"
+        # the scenarios of `pfdoctor demo`
+        build_data["force_include"][str(root / "examples" / "scenarios")] = "pfdoctor/scenarios"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002 - the interface
         """Remove the temporary index once the wheel holds it."""

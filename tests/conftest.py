@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hypothesis
 import pytest
 
+if TYPE_CHECKING:
+    from pfdoctor.cloud.credentials import Credential
+    from pfdoctor.cloud.reader import Reader
+    from pfdoctor.simulator import Simulator
+
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
+
+# Read before the environment is emptied; tests/run.py sets it.
+_PROMPTFLOW_PYTHON = os.environ.get("PFDOCTOR_PROMPTFLOW_PYTHON")
 
 # Variables that change what pfdoctor or the libraries below it do; the machine's own must not decide a test.
 _SPOKEN_FOR = ("AZURE_", "CLICOLOR", "GITHUB_", "PFDOCTOR_", "SYSTEM_", "XDG_")
@@ -35,6 +46,78 @@ def quiet_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(scope="session")
+def promptflow_python() -> str:
+    """An interpreter that has promptflow, for tests that run the real thing as a program."""
+    if not _PROMPTFLOW_PYTHON:
+        pytest.skip("PFDOCTOR_PROMPTFLOW_PYTHON names no interpreter with promptflow; tests/run.py makes one")
+    return _PROMPTFLOW_PYTHON
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout, for tests about the project itself: its rules, docs and examples."""
     return ROOT
+
+
+class Azure:
+    """A simulated Azure, and readers of it that never wait between retries. All in one event loop."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        from pfdoctor.cloud.clouds import resolve_cloud
+        from pfdoctor.cloud.credentials import make_credential
+        from pfdoctor.cloud.pipeline import Limits
+
+        self.simulator = simulator
+        self.environment: dict[str, str] = dict(simulator.environment)
+        self.limits = Limits(request=5.0, backoff=0.0, sleep=_no_sleep)
+        self.cloud = resolve_cloud(None, self.environment)
+        self._loop = asyncio.new_event_loop()
+        self._make = make_credential
+
+    def credential(self) -> Credential:
+        return self._make("managed-identity", self.cloud, self.environment, None)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(coroutine)
+
+    def read(self, ask: Callable[[Reader], Awaitable[T]], *, longest: float = 5.0) -> T:
+        """What `ask` gives, of a reader with an empty memory."""
+        from pfdoctor.cloud.pipeline import arm_pipeline
+        from pfdoctor.cloud.reader import Reader
+
+        async def asked() -> T:
+            limits = self.limits._replace(request=longest)
+            async with (
+                self.credential() as credential,
+                arm_pipeline(self.cloud, credential, self.environment, limits) as pipeline,
+            ):
+                reader = Reader(pipeline, self.cloud, longest)
+                try:
+                    return await ask(reader)
+                finally:
+                    await reader.close()
+
+        return self.run(asked())
+
+    def close(self) -> None:
+        self._loop.close()
+
+
+async def _no_sleep(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[Azure]:
+    """The healthy scenario, signed in as its caller."""
+    from pfdoctor.simulator import Scenario, Simulator
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Simulator(Scenario.load(ROOT / "examples/scenarios/healthy.yaml")) as it,
+    ):
+        for name, value in it.environment.items():
+            patch.setenv(name, value)
+        azure = Azure(it)
+        yield azure
+        azure.close()

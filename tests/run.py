@@ -5,7 +5,8 @@
     python tests/run.py -k graph   further arguments go to pytest
 
 Needs what `pip install -e '.[test]'` brings. The other interpreters get virtual environments of their own in .venvs/,
-installed from requirements/dev.txt by hash and kept until that file changes.
+installed from requirements/dev.txt by hash and kept until that file changes. So does promptflow, which some tests run
+as a program: .venvs/promptflow, on Python 3.11, unless PFDOCTOR_PROMPTFLOW_PYTHON names an interpreter that has it.
 
 With CI=true a skipped test is a failure, and so are fewer than two interpreters.
 """
@@ -15,22 +16,28 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "dev.txt"
+PROMPTFLOW_LOCK = ROOT / "requirements" / "promptflow.txt"
+PROMPTFLOW_PYTHON = "PFDOCTOR_PROMPTFLOW_PYTHON"
+PROMPTFLOW_VERSION = "3.11"  # what that lock holds for
 VENVS = ROOT / ".venvs"
 REPORTS = VENVS / "reports"
 
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+PIP = ("-m", "pip", "--disable-pip-version-check")
 
 # Each check is a name, the arguments after `python`, and the file without which it has nothing to do yet.
 # A new one is a new line.
@@ -61,6 +68,7 @@ def main() -> int:
     strict = os.environ.get("CI") == "true"
     began = time.monotonic()
     outcomes = [_check(name, command) for name, command, needs in CHECKS if (ROOT / needs).exists()]
+    outcomes.extend(_promptflow())
     outcomes.append(_pytest(HERE, sys.executable, pytest_args))
     if not options.fast:
         interpreters = dict(_interpreters())
@@ -123,30 +131,66 @@ def _count(report: Path) -> tuple[int, int, int]:
 
 def _elsewhere(version: str, interpreter: str, arguments: Sequence[str]) -> Iterator[Outcome]:
     """Test on another interpreter, in its own virtual environment, made first where it is missing or out of date."""
-    venv = VENVS / version
-    python = str(venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-    stamp, recipe = venv / "recipe", _recipe(interpreter)
-    if not stamp.exists() or stamp.read_text() != recipe:
-        shutil.rmtree(venv, ignore_errors=True)
-        pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--no-compile"]
-        for name, command in (
-            (f"virtual environment for {version}", [interpreter, "-m", "venv", str(venv)]),
-            (f"the lock on {version}", [*pip, "--require-hashes", "-r", str(LOCK)]),
-            (f"pfdoctor on {version}", [*pip, "--no-build-isolation", "-e", str(ROOT)]),
-            (f"pip check on {version}", [python, "-m", "pip", "--disable-pip-version-check", "check"]),
-        ):
-            outcome = _run(name, command)
-            yield outcome
-            if not outcome.good:
-                return
-        stamp.write_text(recipe)
-    yield _pytest(version, python, arguments)
+    python = _python_of(VENVS / version)
+    own = [python, *PIP, "install", "--quiet", "--no-deps", "--no-compile", "--no-build-isolation", "-e", str(ROOT)]
+    sources = (LOCK, ROOT / "pyproject.toml", ROOT / "hatch_build.py")
+    outcomes = list(_environment(version, interpreter, sources, [(f"pfdoctor on {version}", own)]))
+    yield from outcomes
+    if all(outcome.good for outcome in outcomes):
+        # What promptflow does depends on its own Python, and takes long: the first run has seen it.
+        yield _pytest(version, python, ["-m", "not promptflow", *arguments])
 
 
-def _recipe(interpreter: str) -> str:
+def _promptflow() -> Iterator[Outcome]:
+    """Give the tests an interpreter that has promptflow."""
+    if os.environ.get(PROMPTFLOW_PYTHON):
+        return
+    if platform.system() != "Linux":
+        print("\nrequirements/promptflow.txt is a lock for Linux: the tests of promptflow itself are skipped")
+        return
+    known = dict(_interpreters())
+    interpreter = sys.executable if HERE == PROMPTFLOW_VERSION else known.get(PROMPTFLOW_VERSION)
+    if interpreter is None:
+        print(f"\npromptflow needs Python {PROMPTFLOW_VERSION}, which is not on this machine: its tests are skipped")
+        return
+    outcomes = list(_environment("promptflow", interpreter, (PROMPTFLOW_LOCK,), ()))
+    yield from outcomes
+    if all(outcome.good for outcome in outcomes):
+        os.environ[PROMPTFLOW_PYTHON] = _python_of(VENVS / "promptflow")
+
+
+def _environment(
+    name: str, interpreter: str, sources: Sequence[Path], further: Iterable[tuple[str, Sequence[str]]]
+) -> Iterator[Outcome]:
+    """Make .venvs/NAME from `sources`, the first of them its lock, and run what is to be done `further` in it."""
+    venv = VENVS / name
+    python = _python_of(venv)
+    stamp, recipe = venv / "recipe", _recipe(interpreter, sources)
+    if stamp.exists() and stamp.read_text() == recipe:
+        return
+    shutil.rmtree(venv, ignore_errors=True)
+    lock = [python, *PIP, "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes", "-r", str(sources[0])]
+    for step, command in (
+        (f"virtual environment for {name}", [interpreter, "-m", "venv", str(venv)]),
+        (f"the lock on {name}", lock),
+        *further,
+        (f"pip check on {name}", [python, *PIP, "check"]),
+    ):
+        outcome = _run(step, command)
+        yield outcome
+        if not outcome.good:
+            return
+    stamp.write_text(recipe)
+
+
+def _python_of(venv: Path) -> str:
+    return str(venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def _recipe(interpreter: str, sources: Iterable[Path]) -> str:
     """What a virtual environment was made from; another recipe, another environment."""
     digest = hashlib.sha256(interpreter.encode())
-    for path in (LOCK, ROOT / "pyproject.toml", ROOT / "hatch_build.py"):
+    for path in sources:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfdoctor.collect.folder.dockerfile import read_dockerfile, read_pip_installs
-from pfdoctor.collect.folder.image import read_image
+from pfdoctor.collect.image import read_image
 
 STAGES = """# escape=\\
 ARG TAG=20251211.v2

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pfdoctor.cli.options import FilesFrom, NoProgress, Paths, option
+from pfdoctor.cli.options import (
+    Cloud,
+    Credential,
+    Deployment,
+    Endpoint,
+    FilesFrom,
+    FromAzConfig,
+    Logs,
+    NoProgress,
+    Paths,
+    Probe,
+    ProbeScore,
+    ResourceGroup,
+    Subscription,
+    Timeout,
+    Workspace,
+    option,
+)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -16,6 +33,18 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 def facts(
     paths: Paths = None,
     files_from: FilesFrom = None,
+    log: Logs = None,
+    endpoint: Endpoint = None,
+    deployment: Deployment = None,
+    workspace: Workspace = None,
+    resource_group: ResourceGroup = None,
+    subscription: Subscription = None,
+    from_az_config: FromAzConfig = False,
+    cloud: Cloud = None,
+    credential: Credential = "default",
+    probe: Probe = False,
+    probe_score: ProbeScore = None,
+    timeout: Timeout = 30.0,
     output: Annotated[
         str, option("--output", "-o", metavar="FILE", help="Where the snapshot goes; - is stdout.")
     ] = "-",
@@ -23,21 +52,23 @@ def facts(
 ) -> int:
     """Collect the facts of every case and save them, without secrets, as a snapshot.
 
-    `pfdoctor check --facts FILE` prints from it the report that `pfdoctor check PATH` would have printed.
+    `check --facts FILE` and `diagnose --facts FILE` print from it the report that they would have printed here.
     """
+    from pfdoctor.cli.gather import Inputs
+    from pfdoctor.cli.live import Live
     from pfdoctor.cli.output import say, write
-    from pfdoctor.cli.progress import Bar
-    from pfdoctor.cli.run import RETIREMENT, given_paths, has_flow
+    from pfdoctor.cli.own_rules import load
+    from pfdoctor.cli.run import RETIREMENT, has_flow
     from pfdoctor.cli.snapshot import to_text
-    from pfdoctor.collect.folder import collect
+    from pfdoctor.cli.target import Given
     from pfdoctor.report.style import visible
     from pfdoctor.report.summary import MISSING
 
-    given = given_paths(paths, files_from)
-    with closing(Bar(wanted=not no_progress)) as bar:
-        collected = collect(given, progress=bar)
-        cases = tuple(collected.cases)
-    problems = tuple(collected.problems)
+    given = Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config)
+    live = Live(given, cloud, credential, probe, probe_score, timeout, progress=not no_progress)
+    asked = paths or files_from is not None or log or given.any
+    gathered = Inputs(paths if asked else [Path()], files_from, log, live).gather(load(None))
+    cases, problems = gathered.cases, gathered.problems
     write(to_text(cases, problems, [RETIREMENT] if any(map(has_flow, cases)) else []), output)
     for problem in problems:
         say(visible(f"{problem['path']}: {problem['detail']}"))

@@ -33,7 +33,7 @@ def option(*flags: str, help: str, **more: Any) -> Any:  # noqa: A002 - typer's 
     name = "PFDOCTOR_" + long.removeprefix("--").replace("-", "_").upper()
     choices: Sequence[str] | None = more.pop("choices", None)
     if choices is not None:
-        more["metavar"] = "|".join(choices)
+        more.setdefault("metavar", "|".join(choices))
         more["callback"] = _choice(long, choices)
         more["autocompletion"] = lambda: list(choices)
     return typer.Option(*flags, help=help, envvar=name, show_envvar=False, **more)
@@ -82,6 +82,15 @@ Paths: TypeAlias = Annotated[
 ]
 FilesFrom: TypeAlias = Annotated[
     str | None, option("--files-from", metavar="FILE", help="Read more paths from a file, one a line; - is stdin.")
+]
+Logs: TypeAlias = Annotated[
+    list[str] | None,
+    option(
+        "--log",
+        "-l",
+        metavar="FILE",
+        help="A log or error text, a folder, .zip or .gz of them; - is stdin. Repeatable.",
+    ),
 ]
 Replayed: TypeAlias = Annotated[
     str | None, option("--facts", metavar="FILE", help="Replay a snapshot of `pfdoctor facts` instead of collecting.")
@@ -159,13 +168,19 @@ FromAzConfig: TypeAlias = Annotated[
         help="Take subscription, resource group and workspace from `az configure --defaults` and the current account.",
     ),
 ]
-CloudName: TypeAlias = Annotated[
+Cloud: TypeAlias = Annotated[
     str | None,
     option("--cloud", metavar="NAME", help="AzureCloud, AzureChinaCloud, AzureUSGovernment or a metadata URL's cloud."),
 ]
 Credential: TypeAlias = Annotated[
     str,
-    option("--credential", help="How to log in; default tries them in azure-identity's order.", choices=CREDENTIALS),
+    option(
+        "--credential",
+        metavar="KIND",
+        help="How to log in: default (tries them in azure-identity's order), cli, managed-identity, environment, "
+        "workload, powershell, azd, device-code or browser.",
+        choices=CREDENTIALS,
+    ),
 ]
 Probe: TypeAlias = Annotated[
     bool,

@@ -56,7 +56,7 @@ class MoveFile(NamedTuple):
 
 
 class AssignRole(NamedTuple):
-    """Give the endpoint's identity a role at a scope named by a fact."""
+    """Give the endpoint's identity a role at a scope. Both texts may hold placeholders."""
 
     role: str
     scope: str
@@ -121,7 +121,18 @@ def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
         case MoveFile(source, to):
             return f"move {render(source, texts, scope)} to {render(to, texts, scope)}"
         case AssignRole(role, where):
-            return f'az role assignment create --role "{role}" --scope {render(where, texts, scope)}'
+            return (
+                f"az role assignment create --assignee-object-id {_endpoint_principal(scope)}"
+                " --assignee-principal-type ServicePrincipal"
+                f' --role "{render(role, texts, scope)}" --scope {render(where, texts, scope)}'
+            )
+
+
+def _endpoint_principal(scope: Scope) -> str:
+    """The object id that the endpoint's identity has in Azure, or what to look up."""
+    identity = (scope.facts.document.get("live") or {}).get("identity")
+    principal = identity.get("principal_id") if isinstance(identity, dict) else None
+    return principal if isinstance(principal, str) else "<object id of the endpoint's identity>"
 
 
 def render_value(value: Json, texts: dict[str, FactPath], scope: Scope) -> Json:

@@ -161,12 +161,14 @@ def _finding(rule: Rule, outcome: _Outcome) -> Finding:
         # the list itself could not be looked at: there is no item to speak of, only the rule
         return bare._replace(fingerprint=fingerprint(rule.id, bare.subject, ""))
     wording = rule.wording
+    # a suspicion rests on facts that nobody saw: it is told in general words where its own would have gaps
+    complete = messages.is_complete(wording.message, wording.texts, scope)
     return bare._replace(
-        message=messages.render(wording.message, wording.texts, scope),
+        message=messages.render(wording.message, wording.texts, scope) if complete else rule.title,
         fingerprint=identity(rule, scope),
         origin=_origin(rule, scope, outcome.verdict),
         evidence=_distinct(outcome.verdict.evidence),
-        remedies=_remedies(wording, scope),
+        remedies=_remedies(wording, scope) if complete else (),
         related=tuple(
             origin for path in wording.related if (origin := scope.facts.origin(scope.look_up(path).path)) is not None
         ),

@@ -1,6 +1,7 @@
 """The examples in a rule (`tests:`): each states facts and what the rule must come to; tests and documentation in one.
 
-In an example a key left out is unknown and null is observed absent. `symptoms` says which traces were seen or absent;
+In an example a key left out is unknown and null is observed absent. `symptoms` says which traces were seen (with what
+they captured, where that matters) or absent, and is empty where no log was given;
 `remedied: true` asks that after the first remedy that applies, simulated, the rule no longer fires; `derive: true` that
 what follows from the stated facts is derived, where otherwise an example states derived facts itself.
 """
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from pfdoctor.core.action import Action, SetFact, render_value
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
+from pfdoctor.core.derive.hits import derive_hits
 from pfdoctor.core.diagnose import judge
 from pfdoctor.core.facts import FactPath, Facts
 from pfdoctor.core.firing import firing
@@ -39,7 +41,11 @@ def run_examples(rule: Rule, catalogue: Catalogue) -> Iterator[ExampleResult]:
 def facts_of(example: dict[str, Json]) -> Facts:
     """The facts document that an example states."""
     symptoms = example.get("symptoms", {})
-    hits = [{"symptom": name, "excerpt": name, "captures": {}} for name, state in symptoms.items() if state == "seen"]
+    hits = [
+        {"symptom": name, "excerpt": name, "captures": state if isinstance(state, dict) else {}}
+        for name, state in symptoms.items()
+        if state != "absent"
+    ]
     absent = [name for name, state in symptoms.items() if state == "absent"]
     logs = [
         {"source": "example", "looked_for": [], "hits": [], **log} for log in copy.deepcopy(example.get("logs", []))
@@ -54,6 +60,8 @@ def facts_of(example: dict[str, Json]) -> Facts:
         "origins": {},
         "excerpts": {},
     }
+    if "symptoms" in example or "logs" in example:
+        document["hits"] = derive_hits(logs)
     if "facts" in example or "live" not in example:
         document["declared"] = copy.deepcopy(example.get("facts", {}))
     if "live" in example:

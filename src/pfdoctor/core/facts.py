@@ -18,7 +18,7 @@ from pfdoctor.core.pattern import Pattern
 
 SCHEMA_NAME = "pfdoctor/facts/v1"
 VIEWS = ("declared", "live")
-_ABSOLUTE = (*VIEWS, "logs", "clock", "case")
+_ABSOLUTE = (*VIEWS, "logs", "hits", "clock", "case")
 _STEP = Pattern(r'"((?:[^"\\]|\\.)*)"|([^."\s]+)')
 _IN_LOG = Pattern(r"logs\[(\d+)\](?:\.(hits|errors)\[(\d+)\])?")
 

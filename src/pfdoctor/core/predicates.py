@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from pfdoctor.core.condition import Predicate
 from pfdoctor.core.model import Json
 
@@ -25,6 +27,51 @@ def unusable_port(port: Json) -> bool:
     return number is None or not 1 <= number <= 65535
 
 
+def same_resource(one: Json, other: Json) -> bool:
+    """Whether two resource ids, GUIDs, regions or names say the same: Azure tells no case in them, nor blanks."""
+    if not isinstance(one, str) or not isinstance(other, str):
+        return False
+    return _plain(one) == _plain(other)
+
+
+def _plain(text: str) -> str:
+    return text.strip("/").replace(" ", "").casefold()
+
+
+def absent_from(name: Json, elements: Json) -> bool:
+    """Whether no element of a list has the name, as Azure compares names; false where only a part was seen."""
+    if not isinstance(name, str) or not isinstance(elements, list):
+        return False
+    names = {element.get("name") for element in elements if isinstance(element, dict)}
+    return name.casefold() not in {one.casefold() for one in names if isinstance(one, str)}
+
+
+def _time(text: Json) -> datetime | None:
+    """An ISO 8601 time in UTC, with or without Z and fractions of a second, as Azure writes them."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return datetime.fromisoformat(text[:19])
+    except ValueError:
+        return None
+
+
+def earlier(one: Json, other: Json) -> bool:
+    """Whether the first time lies before the second."""
+    first, second = _time(one), _time(other)
+    return first is not None and second is not None and first < second
+
+
+def an_hour_before(one: Json, other: Json) -> bool:
+    """Whether the first time lies an hour or more before the second."""
+    first, second = _time(one), _time(other)
+    return first is not None and second is not None and second - first >= timedelta(hours=1)
+
+
 PREDICATES: dict[str, Predicate] = {
     "unusable_port": unusable_port,
+    "same_resource": same_resource,
+    "absent_from": absent_from,
+    "earlier": earlier,
+    "an_hour_before": an_hour_before,
 }

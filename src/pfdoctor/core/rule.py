@@ -117,6 +117,7 @@ class Symptom(NamedTuple):
     """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line.
 
     `consequence` marks one that follows from whatever went wrong before: a probe fails because nothing listens.
+    What other programs write too (`common`) counts only in a log of ours, see relevance.
     """
 
     id: str
@@ -125,6 +126,7 @@ class Symptom(NamedTuple):
     matches: str | None
     references: tuple[Reference, ...]
     consequence: bool = False
+    common: bool = False
 
 
 class Catalogue:

@@ -170,8 +170,8 @@ def _looks_at(asked: Iterable[FactPath], schema: FactsSchema) -> tuple[tuple[str
         if path.root == "view":
             possible = schema.views_of(path.steps[0].key)
             views = tuple(view for view in views if view in possible)
-        elif path.root == "document" and path.steps[0].key in (*VIEWS, "logs"):
-            requires.add(path.steps[0].key)
+        elif path.root == "document" and path.steps[0].key in (*VIEWS, "logs", "hits"):
+            requires.add("logs" if path.steps[0].key == "hits" else path.steps[0].key)
     return views, tuple(sorted(requires))
 
 
@@ -267,7 +267,7 @@ def _parse_references(raw: Json, reader: _Reader) -> tuple[Reference, ...]:
 def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symptom | None, list[tuple[Where, str]]]:
     """The symptom, or None with all its faults."""
     reader = _Reader(schema, {})
-    if not reader.keys(raw, ("id", "title", "contains", "matches", "references", "consequence"), ()):
+    if not reader.keys(raw, ("id", "title", "contains", "matches", "references", "consequence", "common"), ()):
         return None, reader.faults
     contains = raw.get("contains")
     if not isinstance(contains, list) or not contains or not all(isinstance(one, str) and one for one in contains):
@@ -276,11 +276,21 @@ def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symp
     references = _parse_references(raw.get("references", []), reader)
     if reader.faults:
         return None, reader.faults
-    consequence = raw.get("consequence", False)
-    if not isinstance(consequence, bool):
-        reader.fault(("consequence",), "'consequence' is true or false")
+    for flag in ("consequence", "common"):
+        if not isinstance(raw.get(flag, False), bool):
+            reader.fault((flag,), f"{flag!r} is true or false")
+    if reader.faults:
         return None, reader.faults
-    return Symptom(symptom_id, raw.get("title", ""), tuple(contains), raw.get("matches"), references, consequence), []
+    symptom = Symptom(
+        symptom_id,
+        raw.get("title", ""),
+        tuple(contains),
+        raw.get("matches"),
+        references,
+        raw.get("consequence", False),
+        raw.get("common", False),
+    )
+    return symptom, []
 
 
 def check_links(rules: Mapping[str, Rule], symptoms: Mapping[str, Symptom]) -> list[tuple[str, str]]:

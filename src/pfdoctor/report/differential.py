@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from pfdoctor.core.model import CaseResult, Cause, Differential, Status
@@ -9,6 +10,7 @@ from pfdoctor.report.style import EMPTY, Line, Span, Style, count, fit, line, vi
 from pfdoctor.report.values import fact, value
 
 _CAUSES_SHOWN = 6
+_STEPS_SHOWN = 2
 _EVIDENCE_SHOWN = 2
 _VERDICTS: dict[Status, tuple[str, Style]] = {
     Status.CONFIRMED: ("confirmed", "error"),
@@ -27,6 +29,28 @@ def differential_lines(case: CaseResult, width: int, *, verbose: bool) -> list[L
     lines = [line(Span("seen in the logs", "strong"))]
     for group in case.differentials:
         lines += _group(group, width, verbose=verbose)
+    return [*lines, EMPTY, *_next_steps(case, width)]
+
+
+def _next_steps(case: CaseResult, width: int) -> list[Line]:
+    """The commands that would decide about suspects, the one that decides most first."""
+    suspects = {
+        cause.rule: cause.next_step
+        for group in case.differentials
+        for cause in group.causes
+        if cause.next_step and not group.follows
+    }
+    steps = Counter(suspects.values()).most_common(_STEPS_SHOWN)
+    if not steps:
+        return []
+    lines = [line(Span("next", "strong"))]
+    for step, number in steps:
+        lines += wrap(
+            [Span(visible(str(step)), "fix"), Span(f" · would decide about {count(number, 'suspect')}", "dim")],
+            width,
+            "  ",
+            "      ",
+        )
     return [*lines, EMPTY]
 
 
@@ -56,8 +80,6 @@ def _cause(cause: Cause, width: int) -> Iterator[Line]:
             f"{fact(one.path)} = {visible(value(one.value))}" for one in cause.evidence[:_EVIDENCE_SHOWN]
         )
         spans = [Span(cause.rule), Span(f"  {reasons}" if reasons else "", "dim")]
-    if cause.next_step is not None:
-        spans += [Span("  next: ", "dim"), Span(visible(cause.next_step), "fix")]
     yield from _labelled(label, spans, width, style)
 
 

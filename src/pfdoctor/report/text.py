@@ -29,7 +29,6 @@ from pfdoctor.report.values import fact, value
 
 _EVIDENCE_SHOWN = 6
 _UNSEEN_SHOWN = 3
-_SUSPECTS_SHOWN = 4
 _REASONS_SHOWN = 6
 _NAMES_SHOWN = 5
 _LABEL = 10
@@ -101,14 +100,14 @@ def _case(case: CaseResult, shown: list[Sighting], layout: Layout) -> list[Line]
     if not shown and not case.differentials:
         return []
     lines = [line(Span(visible(case.name), "strong"), Span(f" ({case.kind})", "dim")), EMPTY]
-    suspects = [one for one in shown if one.finding.status is Status.SUSPECTED]
-    hidden = set() if layout.verbose else {id(one) for one in suspects[_SUSPECTS_SHOWN:]}
-    for one in shown:
-        if id(one) not in hidden:
-            lines += [*finding_lines(one, case.excerpts, layout), EMPTY]
-    if hidden:
-        lines += [line(Span(f"… {count(len(hidden), 'further suspect')} (--verbose)", "dim")), EMPTY]
+    for one in shown if layout.verbose or not case.differentials else _worth_a_block(shown):
+        lines += [*finding_lines(one, case.excerpts, layout), EMPTY]
     return lines + differential_lines(case, layout.width, verbose=layout.verbose)
+
+
+def _worth_a_block(shown: list[Sighting]) -> list[Sighting]:
+    """The findings that are more than a suspicion; without any, the likeliest one. The list of causes has them all."""
+    return [one for one in shown if one.finding.status is not Status.SUSPECTED] or shown[:1]
 
 
 def finding_lines(sighting: Sighting, excerpts: Mapping[str, dict[str, str]], layout: Layout) -> list[Line]:

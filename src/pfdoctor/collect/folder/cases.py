@@ -16,7 +16,7 @@ from pfdoctor.collect.folder.flow import read_flow
 from pfdoctor.collect.folder.gathered import Gathered
 from pfdoctor.collect.folder.join import CasePlan, Joiner, definition_at, model_facts
 from pfdoctor.collect.folder.requirements_facts import RequirementsCollector
-from pfdoctor.collect.folder.settle import excerpts, settle
+from pfdoctor.collect.settle import excerpts, settle
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.redact import find_secrets

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pfdoctor.collect.folder.section import Section, any_placeholder, snake
+from pfdoctor.collect.arm_text import snake
+from pfdoctor.collect.connection_class import case_insensitive, connection_class_of, kind_of
+from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.placeholder import any_placeholder
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 from pfdoctor.core.redact import redact_value
@@ -50,19 +53,6 @@ _CLI_TYPES = {
     "s3": ("S3", None),
     "snowflake": ("Snowflake", None),
 }
-# category of a workspace connection, and the class that the serving app makes of it
-# in promptflow/core/_connection_provider/_workspace_connection_provider.py
-_CATEGORIES = {
-    "AzureOpenAI": "AzureOpenAIConnection",
-    "OpenAI": "OpenAIConnection",
-    "Serp": "SerpConnection",
-    "CognitiveSearch": "CognitiveSearchConnection",
-    "Serverless": "ServerlessConnection",
-    "AIServices": "AzureAIServicesConnection",
-    "CustomKeys": "CustomConnection",
-}
-_KINDS = {"Content Safety": "AzureContentSafetyConnection", "Form Recognizer": "FormRecognizerConnection"}
-
 _ARM_TYPE = "microsoft.machinelearningservices/workspaces/connections"
 # keys that only connections have; one of them makes a mapping with a known `type` a connection
 _ADDRESSES = (
@@ -142,7 +132,7 @@ def _yaml(section: Section, file: str, *, promptflow: bool) -> dict[str, Json]:
             connection_class = section.text("custom_type")
     else:
         category, subtype = _CLI_TYPES.get(snake(kind or ""), (kind, None))
-        connection_class = _class_of(category, subtype, metadata)
+        connection_class = connection_class_of(category, subtype, metadata)
         auth = credentials.text("type") if credentials is not None else None
         if auth is None:
             auth = "api_key" if section.get("api_key") else "aad"
@@ -173,7 +163,7 @@ def _arm(section: Section, file: str) -> dict[str, Json]:
     metadata = metadata if isinstance(metadata, dict) else {}
     credentials = properties.child("credentials")
     name = section.text("name")
-    connection_class: Json = _class_of(category, _kind(metadata), metadata)
+    connection_class: Json = connection_class_of(category, kind_of(metadata), metadata)
     if category is not None and (category.startswith("[") or any_placeholder(category)):
         connection_class = Unknown("template", f"the category is the template {category}").to_json()
     facts = {
@@ -190,7 +180,7 @@ def _arm(section: Section, file: str) -> dict[str, Json]:
         "connection_class": connection_class,
         "auth_type": properties.text("auth_type"),
         "target": properties.text("target"),
-        "api_version": _case_insensitive(metadata, "ApiVersion"),
+        "api_version": case_insensitive(metadata, "ApiVersion"),
         **_values(properties.value, _keys(credentials)),
     }
     if credentials is None and "id" in section.value:
@@ -203,28 +193,6 @@ def _alias(section: Section, fact: str, key: str | None) -> dict[str, list[int]]
     """The place of a key under the name of the fact that it became."""
     place = section.place(key) if key is not None else None
     return {fact: place} if place is not None else {}
-
-
-def _class_of(category: str | None, kind: str | None, metadata: Json) -> str | None:
-    """The class that the serving app makes of a workspace connection; None when it recognises none."""
-    if category is None or (category not in _CATEGORIES and category != "CognitiveService"):
-        return None
-    legacy = _case_insensitive(metadata, "azureml.flow.connection_type") if isinstance(metadata, dict) else None
-    if legacy is not None:
-        return legacy if legacy.endswith("Connection") else f"{legacy}Connection"
-    if category == "CognitiveService":
-        return _KINDS.get(kind or "")
-    return _CATEGORIES[category]
-
-
-def _kind(metadata: dict[str, Json]) -> str | None:
-    return _case_insensitive(metadata, "Kind")
-
-
-def _case_insensitive(mapping: dict[str, Json], key: str) -> str | None:
-    return next(
-        (str(value) for name, value in mapping.items() if name.lower() == key.lower() and value is not None), None
-    )
 
 
 def _keys(credentials: Section | None) -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.gathered import Gathered, wrong_type
-from pfdoctor.collect.folder.section import Section, any_placeholder
+from pfdoctor.collect.folder.section import Section
 from pfdoctor.collect.folder.sources import include_of, read_sources
 from pfdoctor.collect.folder.template import read_template
+from pfdoctor.collect.placeholder import any_placeholder
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 

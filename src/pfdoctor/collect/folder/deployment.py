@@ -9,17 +9,12 @@ import os
 import re
 from pathlib import Path
 
+from pfdoctor.collect.arm_text import seconds
 from pfdoctor.collect.folder.environment import unknown_keys
 from pfdoctor.collect.folder.files import Tree
-from pfdoctor.collect.folder.section import (
-    Section,
-    any_placeholder,
-    placeholder,
-    placeholder_text,
-    seconds,
-    template,
-    unfilled_mapping,
-)
+from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.placeholder import any_placeholder, placeholder, placeholder_text, template, unfilled_mapping
+from pfdoctor.collect.probe_budget import probe_budget, whole_number
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Key
@@ -108,7 +103,7 @@ def read_deployment(tree: Tree, folder: Path, section: Section, file: str, kind:
     for probe in ("liveness_probe", "readiness_probe", "startup_probe"):
         facts[probe] = _probe(body, probe)
     facts["probe_budgets"] = [
-        {"$at": facts[name]["$at"], **_budget(name, facts[name])}
+        {"$at": facts[name]["$at"], **probe_budget(name, facts[name])}
         for name in ("liveness_probe", "readiness_probe")
         if facts[name] is not None
     ]
@@ -277,7 +272,7 @@ def _request_settings(section: Section) -> Json:
     for name, old in (("request_timeout_ms", "request_timeout"), ("max_queue_wait_ms", "max_queue_wait")):
         facts[name] = _milliseconds(child.get(name), child.get(old), name)
         facts["$at"].setdefault(name, child.place(old))
-    facts["max_concurrent_requests_per_instance"] = _integer(child.get("max_concurrent_requests_per_instance"))
+    facts["max_concurrent_requests_per_instance"] = whole_number(child.get("max_concurrent_requests_per_instance"))
     return facts
 
 
@@ -288,17 +283,7 @@ def _milliseconds(value: Json, duration: Json, name: str) -> Json:
         if length is None:
             return Unknown("malformed", f"{name} {duration!r} is no duration").to_json()
         return round(length * 1000)
-    return _integer(value)
-
-
-def _integer(value: Json) -> Json:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    if isinstance(value, str) and value.strip().isdigit():
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return Unknown("malformed", f"{value!r} is no whole number").to_json()
+    return whole_number(value)
 
 
 def _probe(section: Section, name: str) -> Json:
@@ -321,22 +306,6 @@ def _probe(section: Section, name: str) -> Json:
     http = child.child("http_get")
     facts["path"] = child.text("path") or (http.text("path") if http is not None else None)
     return facts
-
-
-# what a managed online endpoint uses where a probe leaves a key out; seconds, and a count
-_PROBE_DEFAULTS = {"initial_delay": 10, "period": 10, "failure_threshold": 30}
-
-
-def _budget(name: str, probe: dict[str, Json]) -> dict[str, Json]:
-    """A probe with the defaults filled in, and the seconds after which it fails for good."""
-    facts: dict[str, Json] = {"probe": name}
-    for key, default in _PROBE_DEFAULTS.items():
-        value = default if probe[key] is None else probe[key]
-        value = int(value) if isinstance(value, float) and value.is_integer() else value
-        facts[key] = value if isinstance(value, float) else _integer(value)
-    unknown = next((facts[key] for key in _PROBE_DEFAULTS if isinstance(facts[key], dict)), None)
-    budget = None if unknown else facts["initial_delay"] + facts["period"] * facts["failure_threshold"]
-    return facts | {"gives_up_after": budget if unknown is None else unknown}
 
 
 def _scale_type(section: Section) -> str | None:
@@ -401,7 +370,7 @@ def _wrong_types(section: Section) -> list[Json]:
 
     for path in _INTEGERS:
         value = _below(section.value, path)
-        if value is not None and not any_placeholder(value) and isinstance(_integer(value), dict):
+        if value is not None and not any_placeholder(value) and isinstance(whole_number(value), dict):
             note(path, value, "a whole number")
     for name in _NESTED:
         value = section.get(name)

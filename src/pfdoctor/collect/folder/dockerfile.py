@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pfdoctor.collect.folder.image import read_image
 from pfdoctor.collect.folder.requirements import (
     MAX_ENTRIES,
     Place,
@@ -17,6 +16,7 @@ from pfdoctor.collect.folder.requirements import (
     read_requirement_words,
     too_many,
 )
+from pfdoctor.collect.image import read_image
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pfdoctor.collect.arm_text import snake
 from pfdoctor.collect.folder.environment import unknown_keys
-from pfdoctor.collect.folder.section import Section, any_placeholder, snake
+from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.placeholder import any_placeholder
 from pfdoctor.core.model import Json, Unknown
 
 # read in azure-ai-ml 1.35.2, azure/ai/ml/_schema/_endpoint: unknown keys are refused

@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import os
 import posixpath
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pfdoctor.collect.arm_text import snake
 from pfdoctor.collect.folder.dockerfile import read_copies, read_dockerfile, read_uncopied_installs
 from pfdoctor.collect.folder.files import Problem, Tree
-from pfdoctor.collect.folder.image import read_image
-from pfdoctor.collect.folder.section import Section, snake
+from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.image import read_image
+from pfdoctor.collect.inference_config import ROUTES, deviations, port_of
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.yaml_document import Dialect, YamlDocument, YamlError, read
 
@@ -21,8 +22,6 @@ KEYS = frozenset(
     "inference_config environment_variables creation_context latest_version datasets is_anonymous "
     "resource_group auto_rebuild stage".split()
 )
-ROUTES = ("liveness_route", "readiness_route", "scoring_route")
-_SERVING_PORT = 8080
 _ROUTE_LIKE = frozenset(
     (*ROUTES, "inference_config", "inferenceConfig", "live_route", "liveRoute", "ready_route", "score_route")
 )
@@ -95,36 +94,12 @@ def _inference_config(section: Section) -> Json:
     for name in ROUTES:
         route = config.child(name)
         facts[name] = (
-            {"$at": route.places("port", "path"), "port": _port(route.get("port")), "path": route.text("path")}
+            {"$at": route.places("port", "path"), "port": port_of(route.get("port")), "path": route.text("path")}
             if route is not None
             else None
         )
-    facts["deviations"] = [
-        text for name in ROUTES if facts[name] is not None for text in _deviations(name, facts[name])
-    ]
+    facts["deviations"] = [text for name in ROUTES if facts[name] is not None for text in deviations(name, facts[name])]
     return facts
-
-
-def _port(value: Json) -> Json:
-    """The port; digits in quotes are the number that they spell, as azure-ai-ml reads them."""
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 6 else value
-
-
-def _deviations(name: str, route: dict[str, Json]) -> Iterator[str]:
-    """In words, where a route is not that of the prompt flow server."""
-    port, path = route["port"], route["path"]
-    answered = ["/score"] if name == "scoring_route" else ["/health", "/version", "/swagger.json"]
-    if port != _SERVING_PORT:
-        yield f"{name} has {'no port' if port is None else f'port {port}'} instead of {_SERVING_PORT}"
-    if path is None:
-        yield f"{name} has no path instead of {answered[0]}"
-    elif path not in answered:
-        why = ""
-        if f"/{path}" in answered:
-            why = " (without the slash at its beginning)"
-        elif path.rstrip("/") in answered:
-            why = " (with a slash at its end)"
-        yield f"{name} has path {path}{why} instead of {answered[0]}"
 
 
 def _misplaced(section: Section, outer: Section | None, *, inline: bool) -> list[Json]:

@@ -12,8 +12,9 @@ from pfdoctor.collect.folder.dag import read_dag
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.gathered import FLEX_FILES, FLOW_FILES, Gathered, wrong_type
 from pfdoctor.collect.folder.ignore import hidden_files
-from pfdoctor.collect.folder.image import read_image
-from pfdoctor.collect.folder.section import Section, any_placeholder
+from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.image import read_image
+from pfdoctor.collect.placeholder import any_placeholder
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 from pfdoctor.yaml_document import Dialect, YamlDocument, YamlError, read

@@ -15,7 +15,8 @@ from typing import NamedTuple, TypeAlias
 from pfdoctor.collect.folder.discover import Definition, Inventory
 from pfdoctor.collect.folder.files import Problem, Tree
 from pfdoctor.collect.folder.gathered import FLOW_FILES
-from pfdoctor.collect.folder.section import Section, any_placeholder
+from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.placeholder import any_placeholder
 from pfdoctor.core.model import Json
 from pfdoctor.yaml_document import Dialect, YamlError, read
 

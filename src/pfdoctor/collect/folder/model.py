@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pfdoctor.collect.folder.files import Tree
 from pfdoctor.collect.folder.gathered import FLOW_FILES
-from pfdoctor.collect.folder.section import Section, any_placeholder, unfilled_mapping
+from pfdoctor.collect.folder.section import Section
+from pfdoctor.collect.placeholder import any_placeholder, unfilled_mapping
 from pfdoctor.core.model import Json, Unknown
 
 

@@ -8,16 +8,12 @@ syntax error is that of the interpreter.
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
 
+from pfdoctor.collect.folder.python_signatures import Signatures, methods
+from pfdoctor.collect.folder.python_text import FUNCTIONS, Function, Placed, SourceText
 from pfdoctor.collect.folder.python_versions import Parsed, parse
 from pfdoctor.core.model import Json, Unknown
-
-_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
-_Placed: TypeAlias = ast.expr | ast.stmt | ast.arg | ast.alias
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _KEY_ERRORS = {"KeyError", "LookupError", "Exception", "BaseException"}
@@ -37,7 +33,6 @@ _MUTATORS = frozenset(
         *("popleft", "remove", "reverse", "setdefault", "sort", "update"),
     )
 )
-_LARGEST_NUMBER = 2**63
 
 
 def read_source(text: str, file: str) -> dict[str, Json]:
@@ -135,13 +130,13 @@ class _Scope:
 class _Reader:
     def __init__(self, parsed: Parsed, file: str) -> None:
         self._file = file
-        self._lines = parsed.text.split("\n")
-        self._ascii = parsed.text.isascii()
+        self._text = SourceText(parsed.text)
         self._names: dict[str, str] = {}
         """Local names of imported things and their dotted origin."""
         self._constants: dict[str, str | None] = {}
         self._imports: list[dict[str, Json]] = []
-        self._definitions: dict[str, _Function | ast.ClassDef] = {}
+        self._definitions: dict[str, Function | ast.ClassDef] = {}
+        self._signatures = Signatures(self._text, self._definitions)
         self._calls: dict[str, None] = {}
         self._reads: list[tuple[str, bool, ast.expr]] = []
         self._set_variables: set[str] = set()
@@ -156,21 +151,21 @@ class _Reader:
         functions, tools = [], []
         for name, node in self._definitions.items():
             if isinstance(node, ast.ClassDef):
-                functions.append(self._class(name, node))
-                for method in _methods(node):
+                functions.append(self._signatures.class_(name, node))
+                for method in methods(node):
                     if self._is_tool(method):
-                        functions.append(self._method(f"{name}.{method.name}", node, method))
+                        functions.append(self._signatures.method(f"{name}.{method.name}", node, method))
                         if node.bases:
                             tools.append(f"{name}.{method.name}")
             elif name not in self._wrapped:
                 is_tool = self._is_tool(node)
-                functions.append(self._function(name, node, is_tool=is_tool))
+                functions.append(self._signatures.function(name, node, is_tool=is_tool))
                 if is_tool:
                     tools.append(name)
         for name, function in self._wrapped.items():
             wrapped = self._definitions.get(function)
-            if isinstance(wrapped, _FUNCTIONS):
-                functions.append(self._function(name, wrapped, is_tool=True))
+            if isinstance(wrapped, FUNCTIONS):
+                functions.append(self._signatures.function(name, wrapped, is_tool=True))
                 tools.append(name)
         # promptflow counts the names that a module gives to tools, so an alias is one more
         tools += [name for name, other in self._aliases.items() if other in tools and name not in tools]
@@ -187,7 +182,7 @@ class _Reader:
 
     def read(self, tree: ast.Module) -> None:
         for statement in _module_level(tree.body):
-            if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+            if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
                 self._definitions.pop(statement.name, None)
                 self._definitions[statement.name] = statement
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
@@ -219,7 +214,7 @@ class _Reader:
     def _visit(self, node: ast.AST, scope: _Scope) -> None:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             self._import(node, scope)
-        elif isinstance(node, _FUNCTIONS):
+        elif isinstance(node, FUNCTIONS):
             for part in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
                 if part is not None:
                     self._visit(part, scope)
@@ -291,7 +286,7 @@ class _Reader:
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: _Scope) -> None:
         if isinstance(node, ast.Import):
-            found: list[tuple[str, list[str], _Placed]] = [(alias.name, [], alias) for alias in node.names]
+            found: list[tuple[str, list[str], Placed]] = [(alias.name, [], alias) for alias in node.names]
         else:
             imported = [alias.name for alias in node.names]
             found = [("." * node.level + (node.module or ""), imported, node)]
@@ -305,7 +300,7 @@ class _Reader:
                     "every_call": scope.every_call,
                     "file": self._file,
                     "resolves": None,
-                    "$at": {"": self._place(place)},
+                    "$at": {"": self._text.place(place)},
                 }
             )
 
@@ -335,7 +330,7 @@ class _Reader:
         if name is None:
             return
         self._calls[name] = None
-        variable = self._text(node.args[0]) if node.args else None
+        variable = self._literal_text(node.args[0]) if node.args else None
         if name in {"os.getenv", "os.environ.get"}:
             if variable is not None and not scope.main:
                 self._reads.append((variable, False, node))
@@ -345,7 +340,9 @@ class _Reader:
             self._set_variables.update(keyword.arg or "" for keyword in node.keywords)
             for argument in node.args:
                 if isinstance(argument, ast.Dict):
-                    self._set_variables.update(self._text(key) or "" for key in argument.keys if key is not None)
+                    self._set_variables.update(
+                        self._literal_text(key) or "" for key in argument.keys if key is not None
+                    )
         elif scope.function and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
             self._change(node.func.value, scope)
 
@@ -354,7 +351,7 @@ class _Reader:
             self._change(node.value, scope)
         if self._resolve(node.value) != "os.environ":
             return
-        variable = self._text(node.slice)
+        variable = self._literal_text(node.slice)
         if variable is None:
             return
         if isinstance(node.ctx, ast.Load):
@@ -370,11 +367,11 @@ class _Reader:
     def _comparison(self, node: ast.Compare) -> None:
         for operator, other in zip(node.ops, node.comparators, strict=True):
             if isinstance(operator, (ast.In, ast.NotIn)) and self._resolve(other) in {"os.environ", "os.environ.keys"}:
-                variable = self._text(node.left)
+                variable = self._literal_text(node.left)
                 if variable is not None:
                     self._tested_variables.add(variable)
 
-    def _text(self, node: ast.expr) -> str | None:
+    def _literal_text(self, node: ast.expr) -> str | None:
         if isinstance(node, ast.Constant):
             return node.value if isinstance(node.value, str) else None
         return self._constants.get(node.id) if isinstance(node, ast.Name) else None
@@ -385,12 +382,12 @@ class _Reader:
         for name, required, node in self._reads:
             must = required and name not in harmless
             if name not in reads or (must and not reads[name]["required"]):
-                reads[name] = {"name": name, "required": must, "$at": {"": self._place(node)}}
+                reads[name] = {"name": name, "required": must, "$at": {"": self._text.place(node)}}
         return list(reads.values())
 
     # -- functions and classes
 
-    def _is_tool(self, node: _Function) -> bool:
+    def _is_tool(self, node: Function) -> bool:
         return any(self._is_tool_decorator(decorator) for decorator in node.decorator_list)
 
     def _is_tool_decorator(self, node: ast.expr) -> bool:
@@ -407,124 +404,6 @@ class _Reader:
                 return False  # a decorator of some object, such as an agent's or a server's
         return _top(name) not in _OTHER_TOOLS
 
-    def _function(self, name: str, node: _Function, *, is_tool: bool, drop_self: bool = False) -> dict[str, Json]:
-        return {
-            "name": name,
-            "kind": "function",
-            "is_tool": is_tool,
-            "parameters": self._parameters(node.args, drop_self=drop_self),
-            "accepts_any_keyword": node.args.kwarg is not None,
-            "returns": self._source(node.returns),
-            "is_async": isinstance(node, ast.AsyncFunctionDef),
-            "is_generator": _yields(node),
-            "callable": True,
-            "has_init": True,
-            "$at": {"": self._name_place(node)},
-        }
-
-    def _method(self, name: str, owner: ast.ClassDef, method: _Function) -> dict[str, Json]:
-        static = any(isinstance(one, ast.Name) and one.id == "staticmethod" for one in method.decorator_list)
-        facts = self._function(name, method, is_tool=True, drop_self=not static)
-        init = _method_named(owner, "__init__")
-        if init is not None:
-            facts["parameters"] = self._parameters(init.args, drop_self=True) + facts["parameters"]
-        return facts
-
-    def _class(self, name: str, node: ast.ClassDef) -> dict[str, Json]:
-        init, init_known = self._inherited(node, "__init__")
-        call, call_known = self._inherited(node, "__call__")
-        inherited = Unknown("inherited", f"{name} has a base class that this file does not define").to_json()
-        generated = any(_decorator_name(one) in {"dataclass", "define", "attrs", "s"} for one in node.decorator_list)
-        parameters: Json = inherited
-        if init is not None and not generated:
-            parameters = self._parameters(init.args, drop_self=True)
-        elif generated:
-            parameters = Unknown("generated", f"a decorator writes the __init__ of {name}").to_json()
-        elif init_known:
-            parameters = []
-        return {
-            "name": name,
-            "kind": "class",
-            "is_tool": False,
-            "parameters": parameters,
-            "accepts_any_keyword": init.args.kwarg is not None if init else (False if init_known else inherited),
-            "returns": self._source(call.returns) if call else (None if call_known else inherited),
-            "is_async": isinstance(call, ast.AsyncFunctionDef) if call or call_known else inherited,
-            "is_generator": (call is not None and _yields(call)) if call or call_known else inherited,
-            "callable": True if call else (False if call_known else inherited),
-            "has_init": True if init or generated else (False if init_known else inherited),
-            "$at": {"": self._name_place(node)},
-        }
-
-    def _inherited(self, node: ast.ClassDef, name: str, depth: int = 0) -> tuple[_Function | None, bool]:
-        """The method, its own or of a base in the same file, and whether all bases are known."""
-        own = _method_named(node, name)
-        if own is not None:
-            return own, True
-        known = depth < 20
-        for base in node.bases if known else ():
-            if isinstance(base, ast.Name) and base.id == "object":
-                continue
-            parent = self._definitions.get(base.id) if isinstance(base, ast.Name) else None
-            if not isinstance(parent, ast.ClassDef) or parent is node:
-                known = False
-                continue
-            found, its = self._inherited(parent, name, depth + 1)
-            if found is not None and known:
-                return found, True
-            known = known and its
-        return None, known and not any(keyword.arg == "metaclass" for keyword in node.keywords)
-
-    def _parameters(self, arguments: ast.arguments, *, drop_self: bool) -> list[Json]:
-        positional = [*arguments.posonlyargs, *arguments.args]
-        defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
-        pairs = list(zip(positional, defaults + list(arguments.defaults), strict=True))
-        if drop_self:
-            pairs = pairs[1:]
-        pairs += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
-        return [
-            {
-                "name": argument.arg,
-                "annotation": self._source(argument.annotation),
-                "required": default is None,
-                "default": _literal(default),
-                "positional_only": argument in arguments.posonlyargs,
-                "$at": {"": self._place(argument)},
-            }
-            for argument, default in pairs
-        ]
-
-    # -- places
-
-    def _source(self, node: ast.expr | None) -> str | None:
-        """The text of an expression, on one line."""
-        if node is None or node.end_lineno is None or node.end_col_offset is None:
-            return None
-        start, end = node.lineno - 1, node.end_lineno - 1
-        lines = [line.encode() for line in self._lines[start : end + 1]]
-        lines[-1] = lines[-1][: node.end_col_offset]
-        lines[0] = lines[0][node.col_offset :]
-        return " ".join(" ".join(line.decode(errors="replace").strip() for line in lines).split())
-
-    def _column(self, line: int, offset: int) -> int:
-        """The column of a byte offset, both of one line; 1-based."""
-        if self._ascii:
-            return offset + 1
-        return len(self._lines[line - 1].encode()[:offset].decode(errors="replace")) + 1
-
-    def _place(self, node: _Placed) -> list[int]:
-        place = [node.lineno, self._column(node.lineno, node.col_offset)]
-        if node.end_lineno == node.lineno and node.end_col_offset is not None:
-            place.append(self._column(node.lineno, node.end_col_offset))
-        return place
-
-    def _name_place(self, node: _Function | ast.ClassDef) -> list[int]:
-        column = self._column(node.lineno, node.col_offset)
-        at = self._lines[node.lineno - 1].find(node.name, column - 1)
-        if at < 0:  # the name stands on a line of its own
-            return [node.lineno, column]
-        return [node.lineno, at + 1, at + 1 + len(node.name)]
-
 
 def _top(module: str) -> str:
     return module.partition(".")[0]
@@ -534,7 +413,7 @@ def _module_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements that run in the module's scope, those inside `if`, `try`, `with` and loops included."""
     for statement in body:
         yield statement
-        if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+        if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
             continue
         if isinstance(statement, ast.If) and _is_main(statement.test):
             yield from _module_level(statement.orelse)
@@ -576,7 +455,7 @@ def _is_container(value: ast.expr | None) -> bool:
     return isinstance(value, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp))
 
 
-def _local_names(node: _Function) -> frozenset[str]:
+def _local_names(node: Function) -> frozenset[str]:
     """Parameters and names that the function binds itself; names under `global` are not among them."""
     arguments = node.args
     names = {one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
@@ -588,56 +467,3 @@ def _local_names(node: _Function) -> frozenset[str]:
         elif isinstance(inner, ast.Global):
             shared.update(inner.names)
     return frozenset(names - shared)
-
-
-def _methods(node: ast.ClassDef) -> list[_Function]:
-    return [statement for statement in node.body if isinstance(statement, _FUNCTIONS)]
-
-
-def _method_named(node: ast.ClassDef, name: str) -> _Function | None:
-    return next((method for method in reversed(_methods(node)) if method.name == name), None)
-
-
-def _decorator_name(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Call):
-        node = node.func
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else None
-
-
-def _yields(node: _Function) -> bool:
-    """Whether the function itself yields, not one that it defines."""
-    stack: list[ast.AST] = list(node.body)
-    while stack:
-        inner = stack.pop()
-        if isinstance(inner, (ast.Yield, ast.YieldFrom)):
-            return True
-        if not isinstance(inner, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
-            stack.extend(ast.iter_child_nodes(inner))
-    return False
-
-
-def _literal(node: ast.expr | None) -> Json:
-    """The value of a literal that JSON can hold, else None."""
-    if node is None:
-        return None
-    try:
-        value = ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return value if _is_json(value) else None
-
-
-def _is_json(value: object) -> bool:
-    if isinstance(value, str):
-        return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, int):
-        return -_LARGEST_NUMBER <= value < _LARGEST_NUMBER
-    if isinstance(value, list):
-        return all(_is_json(item) for item in value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_json(key) and _is_json(item) for key, item in value.items())
-    return value is None

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from pfdoctor.core.derive.arguments import derive_arguments
 from pfdoctor.core.derive.graph import derive_graph, mark_used_inputs
+from pfdoctor.core.derive.hits import derive_hits
 from pfdoctor.core.derive.needs import derive_needs, derive_packages, derive_serving
 from pfdoctor.core.derive.settings import derive_serves_prompt_flow, derive_settings
 from pfdoctor.core.derive.values import derive_values, mark_defaults
@@ -55,6 +56,8 @@ def derive(facts: Facts) -> Facts:
 
         declared = changes.get("declared", facts.document.get("declared"))
         changes["live"] = derive_live(live, declared, facts.document)
+    if facts.has_logs and "hits" not in facts.document:
+        changes["hits"] = derive_hits(facts.document.get("logs"))
     return facts.with_document(**changes, origins=origins) if changes else facts
 
 

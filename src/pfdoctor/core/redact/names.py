@@ -96,7 +96,7 @@ PLACEHOLDER_WORDS = _set(
     "search service account access connection client id type input field unset redacted removed hidden "
     "masked omitted it is not be set get and or test demo provided given actual real own fake guest foo "
     "bar baz abc auto custom x xxx n any bool int object resource subscription endpoint storage bearer "
-    "basic login credential credentials workspace"
+    "basic login credential credentials workspace sas"
 )
 
 

@@ -1,0 +1,158 @@
+"""`pfdoctor diagnose`: from a log, a pasted error or a live endpoint to the proven cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from pfdoctor.cli.options import (
+    Cloud,
+    Color,
+    ConfidenceMin,
+    Credential,
+    Deployment,
+    Endpoint,
+    ExitZero,
+    ExtendSelect,
+    FailOn,
+    FailOnUnknown,
+    Format,
+    FromAzConfig,
+    Ignore,
+    Logs,
+    NoProgress,
+    Output,
+    Paths,
+    Probe,
+    ProbeScore,
+    Quiet,
+    Replayed,
+    ResourceGroup,
+    Rules,
+    Select,
+    SeverityMin,
+    Statistics,
+    Subscription,
+    Timeout,
+    Verbose,
+    Workspace,
+)
+from pfdoctor.core.model import Confidence, Json, PfdoctorError, Report, Severity
+
+if TYPE_CHECKING:
+    from pfdoctor.cli.gather import Inputs
+    from pfdoctor.cli.run import Run
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+NOTHING = "give --log FILE (- for standard input), --endpoint NAME, or both"
+
+
+@app.command()
+def diagnose(
+    paths: Paths = None,
+    log: Logs = None,
+    facts: Replayed = None,
+    endpoint: Endpoint = None,
+    deployment: Deployment = None,
+    workspace: Workspace = None,
+    resource_group: ResourceGroup = None,
+    subscription: Subscription = None,
+    from_az_config: FromAzConfig = False,
+    cloud: Cloud = None,
+    credential: Credential = "default",
+    probe: Probe = False,
+    probe_score: ProbeScore = None,
+    timeout: Timeout = 30.0,
+    select: Select = None,
+    ignore: Ignore = None,
+    extend_select: ExtendSelect = None,
+    severity_min: SeverityMin = "info",
+    confidence_min: ConfidenceMin = "possible",
+    rules: Rules = None,
+    format: Format = None,  # noqa: A002 - the flag's name
+    output: Output = None,
+    fail_on: FailOn = "error",
+    fail_on_unknown: FailOnUnknown = False,
+    exit_zero: ExitZero = False,
+    color: Color = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    no_progress: NoProgress = False,
+    stat: Statistics = False,
+) -> int:
+    """Find why a deployment failed, does not answer or answers slowly: from its log, live, or both, with its files.
+
+    Everything given is one case. A log alone needs no login. Nothing is written anywhere.
+
+    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 internal error, 4 not logged in,
+    5 nothing to examine, 6 undecided rules with --fail-on-unknown.
+    """
+    from pfdoctor.cli.deliver import Delivery, gate, pair
+    from pfdoctor.cli.gather import Inputs
+    from pfdoctor.cli.live import Live
+    from pfdoctor.cli.own_rules import load
+    from pfdoctor.cli.run import Run
+    from pfdoctor.cli.select import Selection, choose, split
+    from pfdoctor.cli.target import Given
+
+    delivery = Delivery(
+        pair(format, output),
+        gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero),
+        color,
+        quiet,
+        verbose > 0,
+        stat,
+    )
+    catalogue = load(rules)
+    selection = Selection(
+        split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
+    )
+    run = Run(catalogue, choose(catalogue, selection))
+    live = Live(
+        Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config),
+        cloud,
+        credential,
+        probe,
+        probe_score,
+        timeout,
+        progress=not (no_progress or quiet),
+    )
+    if facts is not None:
+        if paths or log or live.given.any:
+            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH, --log or --endpoint")
+        return delivery.deliver(_replayed(run, facts), nothing=NOTHING)
+    if not (log or live.given.any):
+        raise PfdoctorError(f"nothing to go on: {NOTHING}")
+    return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), nothing=NOTHING)
+
+
+def _replayed(run: Run, name: str) -> Report:
+    from pfdoctor.cli.snapshot import read, replay
+
+    snapshot = read(name)
+    return run.report(replay(snapshot, run.examine, name), snapshot.problems)
+
+
+def _examined(run: Run, inputs: Inputs) -> Report:
+    gathered = inputs.gather(run.catalogue)
+    report = run.report(map(run.examine, gathered.cases), gathered.problems)
+    return _or_inconclusive(report, gathered.logs)
+
+
+def _or_inconclusive(report: Report, logs: list[dict[str, Json]]) -> Report:
+    """The report, which says so where a log led nowhere, and what to collect then."""
+    if not logs or report.findings:
+        return report
+    lines = sum(int(log.get("lines") or 0) for log in logs)
+    unexplained = any(not group.explained for case in report.cases for group in case.differentials)
+    seen = (
+        "what was recognised in it has no cause among the rules" if unexplained else "nothing in it is a known symptom"
+    )
+    notice = (
+        f"Inconclusive: {lines:,} lines were read, and {seen}. Collect both containers' logs "
+        "(az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000, and again with "
+        "--container storage-initializer), the error that az or the studio shows, and run diagnose with --endpoint."
+    )
+    return report._replace(notices=(notice, *report.notices))

@@ -1,0 +1,84 @@
+"""Asking Azure: what `--endpoint` and its companions mean, turned into facts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pfdoctor.cli.target import Given, resolve
+from pfdoctor.core.facts import Facts
+from pfdoctor.core.model import PfdoctorError
+from pfdoctor.core.rule import Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_MOST_SENT = 10 * 1024 * 1024
+"""Bytes of a request that `--probe-score` sends; an endpoint takes no more than 10 MB (vendor's documentation)."""
+
+
+class Live(NamedTuple):
+    """What was said about the live endpoint, and how to ask. `timeout` in seconds, for one answer."""
+
+    given: Given
+    cloud: str | None
+    credential: str
+    probe: bool
+    probe_score: Path | None
+    timeout: float
+    progress: bool
+
+    def collect(self, catalogue: Catalogue) -> list[Facts]:
+        """The facts of every deployment that is meant, one case each.
+
+        Raises PfdoctorError where it is not clear which endpoint is meant, where nobody is logged in, and where
+        there is no such endpoint.
+        """
+        where = resolve(self.given)
+        if where.endpoint is None:
+            raise PfdoctorError("name the endpoint by --endpoint (-e)")
+        score = _request(self.probe_score) if self.probe_score is not None else None
+        # azure-identity, azure-core and aiohttp take a third of a second to import: only who goes live pays for them
+        from pfdoctor.cloud.clouds import resolve_cloud
+        from pfdoctor.cloud.credentials import make_credential
+        from pfdoctor.cloud.pipeline import Limits
+        from pfdoctor.collect.azure import Collection, Target, collect_now
+
+        cloud = resolve_cloud(self.cloud, os.environ)
+        with _told(wanted=self.progress) as progress:
+            how = Collection(
+                deployment=where.deployment,
+                probe=self.probe or score is not None,
+                score=score,
+                symptoms=catalogue.symptoms,
+                progress=progress,
+                limits=Limits(read=self.timeout),
+            )
+            target = Target(where.subscription, where.resource_group, where.workspace, where.endpoint)
+            trust = os.environ.get("REQUESTS_CA_BUNDLE")
+            return collect_now(target, cloud, lambda: make_credential(self.credential, cloud, os.environ, trust), how)
+
+
+def _request(path: Path) -> bytes:
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise PfdoctorError(f"cannot read --probe-score {path}: {error.strerror}") from error
+    if len(body) > _MOST_SENT:
+        raise PfdoctorError(f"--probe-score {path} has {len(body):,} bytes: an endpoint takes at most {_MOST_SENT:,}")
+    return body
+
+
+@contextmanager
+def _told(*, wanted: bool) -> Iterator[Callable[[str], None]]:
+    """What to tell progress to: a line on the terminal that is gone in the end, or nobody."""
+    if not wanted or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("asking Azure") as status:
+        yield status.update

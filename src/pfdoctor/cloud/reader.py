@@ -1,0 +1,164 @@
+"""Reads resources, each once, whatever happens: what cannot be read is Unknown with its reason, never an exception."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from azure.core.exceptions import AzureError, DecodeError
+from azure.core.pipeline import AsyncPipeline
+from azure.core.rest import HttpRequest
+
+from pfdoctor.cloud import faults
+from pfdoctor.cloud.clouds import Cloud
+from pfdoctor.cloud.reading import Reading, Source
+from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.redact import redact_text
+
+_MOST_PAGES = 200
+_SAFE = "/()$',:@"
+
+Now = Callable[[], str]
+Query = Mapping[str, str] | None
+
+
+def utc_now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class Reader:
+    """Reads from one Azure Resource Manager. A resource that several ask for, even at once, is read once.
+
+    Raises AuthenticationError where the credential does, and RefusedRequestError for what is no read; nothing else.
+    """
+
+    def __init__(self, pipeline: AsyncPipeline[Any, Any], cloud: Cloud, longest: float, now: Now = utc_now) -> None:
+        self._pipeline = pipeline
+        self._cloud = cloud
+        self._longest = longest
+        self._now = now
+        self._begun: dict[tuple[str, str, str], asyncio.Task[Reading]] = {}
+
+    async def get(self, path: str, api_version: str, permission: str | None = None, query: Query = None) -> Reading:
+        """The resource at the path below Azure Resource Manager; always an object when it is not Unknown.
+
+        `permission` is the operation that reading it needs, for when it is missing and the answer does not name it.
+        """
+        url = self._url(path, api_version, query)
+        return await self._once("GET", url, "", lambda: self._object("GET", url, path, api_version, permission))
+
+    async def list(self, path: str, api_version: str, permission: str | None = None, query: Query = None) -> Reading:
+        """All items of a collection, page by page. A page that fails leaves the rest, and `incomplete` says why."""
+        url = self._url(path, api_version, query)
+        return await self._once("GET", url, "list", lambda: self._pages(url, path, api_version, permission))
+
+    async def post(self, path: str, api_version: str, body: Json, permission: str | None = None) -> Reading:
+        """What one of the POSTs that only read answers; always an object when it is not Unknown."""
+        url = self._url(path, api_version, None)
+        text = json.dumps(body, sort_keys=True)
+
+        def read() -> Coroutine[Any, Any, Reading]:
+            return self._object("POST", url, path, api_version, permission, body)
+
+        return await self._once("POST", url, text, read)
+
+    async def close(self) -> None:
+        """Ends what is still being read."""
+        for task in self._begun.values():
+            task.cancel()
+        await asyncio.gather(*self._begun.values(), return_exceptions=True)
+
+    def _url(self, path: str, api_version: str, query: Query) -> str:
+        encoded = urlencode({**(query or {}), "api-version": api_version}, quote_via=quote, safe=_SAFE)
+        return f"{self._cloud.resource_manager}{quote(path, safe=_SAFE)}?{encoded}"
+
+    async def _once(self, method: str, url: str, rest: str, read: Callable[[], Awaitable[Reading]]) -> Reading:
+        key = (method, url.lower(), rest)
+        task = self._begun.get(key)
+        if task is None:
+            task = self._begun[key] = asyncio.ensure_future(read())
+        # one that stops waiting must not take the answer away from the others
+        return await asyncio.shield(task)
+
+    async def _object(
+        self, method: str, url: str, path: str, api_version: str, permission: str | None, body: Json = None
+    ) -> Reading:
+        value, source = await self._send(method, url, path, api_version, permission, body)
+        if not isinstance(value, dict | Unknown):
+            value = self._again(Unknown("wrong-type", "the answer is no object"), method, url)
+        return Reading(value, source)
+
+    async def _pages(self, url: str, path: str, api_version: str, permission: str | None) -> Reading:
+        first: Source | None = None
+        items: list[Json] = []
+        seen: set[str] = set()
+        link: Json = url
+        while True:
+            value, source = await self._send("GET", link, path, api_version, permission, None)
+            first = first or source
+            page = value.get("value") if isinstance(value, dict) else None
+            if not isinstance(page, list):
+                why = value if isinstance(value, Unknown) else Unknown("wrong-type", "the answer holds no list")
+                why = self._again(why, "GET", url)
+                return Reading(why, first) if not seen else Reading(items, first, why)
+            items += [one for one in page if isinstance(one, dict)]
+            if any(not isinstance(one, dict) for one in page):
+                return Reading(items, first, self._again(Unknown("wrong-type", "an item is no object"), "GET", url))
+            seen.add(link)
+            link = value.get("nextLink") or value.get("@nextLink")
+            if link is None:
+                return Reading(items, first)
+            fault = self._bad_link(link, seen)
+            if fault is not None:
+                return Reading(items, first, self._again(fault, "GET", url))
+
+    def _bad_link(self, link: Json, seen: set[str]) -> Unknown | None:
+        """Why the next page cannot be asked for."""
+        if not isinstance(link, str):
+            return Unknown("wrong-type", "the link to the next page is no text")
+        if link in seen:
+            return Unknown("page-loop", "the pages of the list go round in circles")
+        if len(seen) >= _MOST_PAGES:
+            return Unknown("too-many-pages", f"the list has more than {_MOST_PAGES} pages")
+        parts = urlsplit(link)
+        if parts.scheme != "https" or parts.netloc.lower() != self._cloud.host:
+            return Unknown("foreign-page", f"the next page is at {parts.hostname}, which is not {self._cloud.host}")
+        return None
+
+    async def _send(
+        self, method: str, url: str, path: str, api_version: str, permission: str | None, body: Json
+    ) -> tuple[Json, Source]:
+        request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
+        status, request_id = 0, None
+        try:
+            ran = await asyncio.wait_for(self._pipeline.run(request), self._longest)
+            response = ran.http_response
+            status, request_id = response.status_code, response.headers.get("x-ms-request-id")
+            content_type = response.headers.get("Content-Type", "")
+            text = response.content.decode("utf-8-sig", "replace")
+            value = _value(status, content_type, text, permission)
+        except (AzureError, asyncio.TimeoutError, DecodeError) as error:
+            value = faults.of_error(error)
+        if isinstance(value, Unknown):
+            value = self._again(value, method, url)
+        return value, Source(path, api_version, status, request_id, self._now(), method)
+
+    @staticmethod
+    def _again(why: Unknown, method: str, url: str) -> Unknown:
+        """The reason without secrets, with the command that makes the same request by hand."""
+        command = f'az rest --method {method.lower()} --url "{url.replace("$", chr(92) + "$")}"'
+        return why._replace(detail=redact_text(why.detail), collect_command=why.collect_command or command)
+
+
+def _value(status: int, content_type: str, text: str, permission: str | None) -> Json:
+    if status != 200:
+        return faults.of_answer(status, content_type, text, permission)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return faults.of_body(content_type, text)

@@ -1,0 +1,228 @@
+"""Role assignments, definitions, denies and locks: all that decides what the endpoint's identity may do, where.
+
+`assignedTo()` is answered with groups resolved by the service, transitively, and needs no right in the directory; it
+takes the object ids of users and service principals only (Microsoft Learn, "List Azure role assignments using the
+REST API").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pfdoctor.cloud.reader import Reader
+from pfdoctor.cloud.reading import Reading
+from pfdoctor.collect.azure import versions
+from pfdoctor.collect.azure.arm_id import last, parse, subscription_id
+from pfdoctor.collect.azure.body import Body, listed, named, sourced, unread
+from pfdoctor.collect.azure.existence import exists
+from pfdoctor.collect.azure.stores import VERSIONS
+from pfdoctor.collect.azure.workspace import read_locks
+from pfdoctor.core.model import Json, Unknown
+
+_AUTHORIZATION = "providers/Microsoft.Authorization"
+_READ = "Microsoft.Authorization/{}/read"
+
+
+class Scope(NamedTuple):
+    """A scope at which an operation of the endpoint is checked. `kind` is a word of the schema."""
+
+    id: str
+    kind: str
+
+
+class Principals(NamedTuple):
+    """Whose assignments are asked for, by object id. `known` are ids that were seen to exist."""
+
+    endpoint: Json
+    caller: str | None
+    known: frozenset[str]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        ids = (self.endpoint, self.caller)
+        return tuple(dict.fromkeys(one for one in ids if isinstance(one, str)))
+
+
+async def read_authorization(
+    reader: Reader, scopes: Iterable[Scope], principals: Principals, subscription: str
+) -> dict[str, Json]:
+    """The facts `authorization` for the scopes, each read on its own and all at once; then the roles they name."""
+    read, elsewhere = await asyncio.gather(
+        asyncio.gather(*(_scope(reader, scope, principals) for scope in scopes)),
+        _elsewhere(reader, principals, subscription),
+    )
+    return {
+        "scopes": list(read),
+        "elsewhere": elsewhere,
+        "definitions": await _definitions(reader, [*read, {"elsewhere": elsewhere}], subscription),
+    }
+
+
+async def _scope(reader: Reader, scope: Scope, principals: Principals) -> dict[str, Json]:
+    there, everyone, denies, locks, eligible, *assigned = await asyncio.gather(
+        _existence(reader, scope.id),
+        _assignments(reader, scope.id, "atScope()", principals, f"all role assignments at {scope.id}"),
+        _denies(reader, scope.id),
+        read_locks(reader, scope.id),
+        _eligible(reader, scope.id, principals),
+        *(_assigned(reader, scope.id, one, principals) for one in principals.all),
+    )
+    facts: dict[str, Json] = {"scope": scope.id, "kind": scope.kind, "exists": there, "assigned": list(assigned)}
+    if isinstance(principals.endpoint, dict):
+        # whose assignments to ask for is not known: a list without them would read as if there were none
+        facts["assigned"] = {"$incomplete": principals.endpoint["$unknown"], "items": list(assigned)}
+    return {**facts, "everyone": everyone, "eligible": eligible, "denies": denies, "locks": locks}
+
+
+async def _existence(reader: Reader, identifier: str) -> Json:
+    target = parse(identifier)
+    version = VERSIONS.get(target.type.lower()) if target is not None else None
+    if target is None or version is None:
+        return Unknown("not-looked", f"whether {identifier} exists is not looked at").to_json()
+    return await exists(reader, target.text, await reader.get(target.text, version, target.read))
+
+
+async def _assigned(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
+    what = f"the role assignments of {principal} at {scope}"
+    filtered = f"atScope() and assignedTo('{principal}')"
+    return {
+        "principal_id": principal,
+        "assignments": await _assignments(reader, scope, filtered, principals, what),
+    }
+
+
+async def _assignments(reader: Reader, scope: str, filtered: str, principals: Principals, what: str) -> Json:
+    path = f"{scope}/{_AUTHORIZATION}/roleAssignments"
+    reading = await reader.list(path, versions.ASSIGNMENTS, _READ.format("roleAssignments"), {"$filter": filtered})
+    if reading.unknown is not None:
+        return unread(reading, what)
+    return listed(reading, [_assignment(Body(one), principals) for one in reading.value], what)
+
+
+async def _elsewhere(reader: Reader, principals: Principals, subscription: str) -> Json:
+    if not isinstance(principals.endpoint, str):
+        return [] if principals.endpoint is None else principals.endpoint
+    what = f"the role assignments of {principals.endpoint} anywhere in the subscription"
+    filtered = f"principalId eq '{principals.endpoint}'"
+    return await _assignments(reader, subscription_id(subscription), filtered, principals, what)
+
+
+async def _eligible(reader: Reader, scope: str, principals: Principals) -> Json:
+    if not isinstance(principals.endpoint, str):
+        return [] if principals.endpoint is None else principals.endpoint
+    what = f"the eligible (PIM) role assignments at {scope}"
+    path = f"{scope}/{_AUTHORIZATION}/roleEligibilityScheduleInstances"
+    filtered = {"$filter": f"assignedTo('{principals.endpoint}')"}
+    reading = await reader.list(path, versions.ELIGIBLE, _READ.format("roleEligibilityScheduleInstances"), filtered)
+    if reading.unknown is not None:
+        return unread(reading, what)
+    return listed(reading, [_assignment(Body(one), principals) for one in reading.value], what)
+
+
+def _assignment(body: Body, principals: Principals) -> dict[str, Json]:
+    properties = body.child("properties")
+    definition = properties.text("roleDefinitionId")
+    principal = properties.text("principalId")
+    role = last(definition)
+    directory = Unknown(
+        "not-looked", "whether a principal still exists is known to Microsoft Graph, which is not asked"
+    )
+    seen = isinstance(principal, str) and principal.lower() in principals.known
+    return {
+        "id": body.text("id"),
+        "role_id": role.lower() if role is not None else definition,
+        "role_definition_id": definition,
+        "principal_id": principal,
+        "principal_type": properties.text("principalType"),
+        "scope": properties.text("scope"),
+        "condition": properties.text("condition"),
+        "created_at": properties.text("createdOn"),
+        "updated_at": properties.text("updatedOn"),
+        "description": properties.text("description"),
+        "principal_exists": True if seen else directory.to_json(),
+    }
+
+
+async def _denies(reader: Reader, scope: str) -> Json:
+    path = f"{scope}/{_AUTHORIZATION}/denyAssignments"
+    needed = _READ.format("denyAssignments")
+    reading = await reader.list(path, versions.DENIES, needed, {"$filter": "atScope()"})
+    what = f"the deny assignments at {scope}"
+    if reading.unknown is not None:
+        return unread(reading, what)
+    return listed(reading, [_deny(Body(one)) for one in reading.value], what)
+
+
+def _deny(body: Body) -> dict[str, Json]:
+    properties = body.child("properties")
+    own = properties.boolean("doNotApplyToChildScopes")
+    return {
+        "id": body.text("id"),
+        "name": properties.text("denyAssignmentName"),
+        "scope": properties.text("scope"),
+        "applies_to_child_scopes": own if isinstance(own, dict) else not own,
+        "permissions": [_permission(one) for one in properties.children("permissions")],
+        "principals": _ids(properties, "principals"),
+        "excluded_principals": _ids(properties, "excludePrincipals"),
+        "condition": properties.text("condition"),
+    }
+
+
+def _ids(properties: Body, name: str) -> Json:
+    raw = properties.raw(name)
+    if raw is not None and not isinstance(raw, list):
+        return Unknown("wrong-type", f"{name} is no list").to_json()
+    return [one.raw("id") for one in properties.children(name) if isinstance(one.raw("id"), str)]
+
+
+def _permission(body: Body) -> dict[str, Json]:
+    return {
+        "actions": body.texts("actions"),
+        "not_actions": body.texts("notActions"),
+        "data_actions": body.texts("dataActions"),
+        "not_data_actions": body.texts("notDataActions"),
+        "condition": body.text("condition"),
+    }
+
+
+async def _definitions(reader: Reader, read: list[Json], subscription: str) -> dict[str, Json]:
+    """Every role that an assignment names, by GUID; one that cannot be read is unknown."""
+    paths: dict[str, str] = {}
+    for one in read:
+        for assignment in _all_assignments(one):
+            role, definition = assignment["role_id"], assignment["role_definition_id"]
+            if isinstance(role, str) and isinstance(definition, str):
+                # all scopes answer for a role alike; the subscription's own path makes one reading of it
+                custom = f"{subscription_id(subscription)}/{_AUTHORIZATION}/roleDefinitions/{role}"
+                paths.setdefault(role, custom)
+    readings = await asyncio.gather(
+        *(reader.get(path, versions.DEFINITION, _READ.format("roleDefinitions")) for path in paths.values())
+    )
+    return {role: _definition(reading, role) for role, reading in zip(paths, readings, strict=True)}
+
+
+def _all_assignments(scope: dict[str, Json]) -> Iterable[dict[str, Json]]:
+    lists = [scope.get("everyone"), scope.get("eligible"), scope.get("elsewhere")]
+    assigned = scope.get("assigned") or ()
+    lists += [one["assignments"] for one in (assigned.get("items", ()) if isinstance(assigned, dict) else assigned)]
+    for one in lists:
+        if isinstance(one, dict):
+            yield from one.get("$list") or one.get("items") or ()
+
+
+def _definition(reading: Reading, role: str) -> Json:
+    if reading.unknown is not None:
+        return {**named(reading.unknown, f"the role {role}").to_json(), "$source": reading.source}
+    properties = Body(reading.body).child("properties")
+    return sourced(
+        {
+            "id": Body(reading.body).text("id"),
+            "name": properties.text("roleName"),
+            "type": properties.text("type"),
+            "permissions": [_permission(one) for one in properties.children("permissions")],
+            "assignable_scopes": properties.texts("assignableScopes"),
+        },
+        reading.source,
+    )

@@ -1,0 +1,118 @@
+"""Which deployments there are to look at, and what to say where there is nothing of that name."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pfdoctor.cloud.errors import AuthenticationError
+from pfdoctor.cloud.reader import Reader
+from pfdoctor.cloud.reading import Reading
+from pfdoctor.collect.azure import versions
+from pfdoctor.collect.azure.arm_id import ML
+from pfdoctor.collect.azure.target import Target
+from pfdoctor.core.model import Json, NoInputError, Unknown
+
+_WRONG_TENANT = "InvalidAuthenticationTokenTenant"
+_NO_SUBSCRIPTION = ("SubscriptionNotFound", "InvalidSubscriptionId")
+
+
+class Found(NamedTuple):
+    """The endpoint as read, the list of its deployments as read, and those of them to look at, by name."""
+
+    workspace: Reading
+    endpoint: Reading
+    deployments: Reading
+    chosen: dict[str, Reading]
+
+
+async def find(reader: Reader, target: Target, deployment: str | None) -> Found:
+    """The endpoint and its deployments.
+
+    Raises NoInputError where the names prove to be wrong, and AuthenticationError where the login sees nothing of the
+    subscription. What merely cannot be read is left to be unknown.
+    """
+    endpoints = f"{ML}/workspaces/onlineEndpoints"
+    workspace, endpoint, deployments = await asyncio.gather(
+        reader.get(target.workspace_id, versions.WORKSPACE, f"{ML}/workspaces/read"),
+        reader.get(target.id, versions.ENDPOINT, f"{endpoints}/read"),
+        reader.list(f"{target.id}/deployments", versions.ENDPOINT, f"{endpoints}/deployments/read"),
+    )
+    _check_login(workspace, target)
+    if workspace.is_missing:
+        await _no_workspace(reader, target)
+    if endpoint.is_missing and workspace.unknown is None:
+        names = await reader.list(f"{target.workspace_id}/onlineEndpoints", versions.ENDPOINT, f"{endpoints}/read")
+        where = f"in the workspace {target.workspace}"
+        raise NoInputError(_nothing(f"no online endpoint {target.endpoint!r} {where}", target.endpoint, names))
+    chosen = await _chosen(reader, target, deployment, endpoint, deployments)
+    return Found(workspace, endpoint, deployments, chosen)
+
+
+def _check_login(workspace: Reading, target: Target) -> None:
+    why = workspace.unknown
+    if why is None:
+        return
+    if why.code == "unauthenticated" and _WRONG_TENANT in why.detail:
+        raise AuthenticationError(
+            f"the login is for another tenant than the subscription {target.subscription}: run az login --tenant TENANT"
+        )
+    if any(code in why.detail for code in _NO_SUBSCRIPTION):
+        raise AuthenticationError(
+            f"the login sees no subscription {target.subscription}: check the id, or run az login --tenant TENANT"
+        )
+
+
+async def _no_workspace(reader: Reader, target: Target) -> None:
+    """Raises NoInputError where the resource group was read and holds no such workspace."""
+    group = f"/subscriptions/{target.subscription}/resourceGroups/{target.resource_group}"
+    parent, names = await asyncio.gather(
+        reader.get(group, versions.GROUP, "Microsoft.Resources/subscriptions/resourceGroups/read"),
+        reader.list(f"{group}/providers/{ML}/workspaces", versions.WORKSPACE, f"{ML}/workspaces/read"),
+    )
+    if parent.unknown is None:
+        what = f"no workspace {target.workspace!r} in the resource group {target.resource_group}"
+        raise NoInputError(_nothing(what, target.workspace, names))
+
+
+async def _chosen(
+    reader: Reader, target: Target, deployment: str | None, endpoint: Reading, deployments: Reading
+) -> dict[str, Reading]:
+    found: dict[str, Reading] = {}
+    for one in deployments.value if isinstance(deployments.value, list) else ():
+        name = _name_of(one)
+        if name is not None and (deployment is None or name.lower() == deployment.lower()):
+            found[name] = Reading(one, deployments.source._replace(id=str(one.get("id"))))
+    if found or deployment is None:
+        return found
+    if isinstance(deployments.value, list) and deployments.incomplete is None:
+        what = f"no deployment {deployment!r} at the endpoint {target.endpoint}"
+        raise NoInputError(_nothing(what, deployment, deployments))
+    needed = f"{ML}/workspaces/onlineEndpoints/deployments/read"
+    reading = await reader.get(f"{target.id}/deployments/{deployment}", versions.ENDPOINT, needed)
+    if reading.is_missing and endpoint.unknown is None:
+        raise NoInputError(f"no deployment {deployment!r} at the endpoint {target.endpoint}")
+    return {deployment: reading}
+
+
+def _name_of(resource: dict[str, Json]) -> str | None:
+    name = resource.get("name")
+    return name.rpartition("/")[2] if isinstance(name, str) and name else None
+
+
+def _nothing(what: str, wanted: str, listed: Reading) -> str:
+    """`what`, and the names that there are instead: the nearest first."""
+    names = sorted(filter(None, map(_name_of, listed.value if isinstance(listed.value, list) else ())))
+    if not names:
+        return f"{what}: there is none" if not isinstance(listed.value, Unknown) else what
+    close = difflib.get_close_matches(wanted, names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{what}: {hint}there {_are(names)}"
+
+
+def _are(names: Iterable[str]) -> str:
+    shown = list(names)
+    rest = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
+    return ("is " if len(shown) == 1 else "are ") + ", ".join(shown[:10]) + rest

@@ -1,0 +1,48 @@
+"""The logs of the deployment's two containers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from pfdoctor.cloud.reader import Reader
+from pfdoctor.collect.azure import versions
+from pfdoctor.collect.azure.arm_id import ML
+from pfdoctor.collect.logs import Knowledge, read_text
+from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.redact import redact_text
+from pfdoctor.core.rule import Symptom
+
+_CONTAINERS = {"InferenceServer": "inference-server", "StorageInitializer": "storage-initializer"}
+_TAIL = 5000
+
+
+async def read_logs(reader: Reader, deployment: str, symptoms: Mapping[str, Symptom], changed: Json) -> list[Json]:
+    """The facts `logs` of both containers. `changed` is when the deployment last changed, ISO 8601.
+
+    A log that cannot be read is one in which nothing was looked for; its `cut` says why.
+    """
+    return list(await asyncio.gather(*(_log(reader, deployment, one, symptoms, changed) for one in _CONTAINERS)))
+
+
+async def _log(
+    reader: Reader, deployment: str, container: str, symptoms: Mapping[str, Symptom], changed: Json
+) -> dict[str, Json]:
+    needed = f"{ML}/workspaces/onlineEndpoints/deployments/getLogs/action"
+    body = {"containerType": container, "tail": _TAIL}
+    reading = await reader.post(f"{deployment}/getLogs", versions.ENDPOINT, body, needed)
+    name = _CONTAINERS[container]
+    source = f"{deployment.rpartition('/')[2]} {name}"
+    # the service answers null for a container that has written nothing yet
+    content = (reading.body.get("content") or "") if reading.body is not None else reading.value
+    if not isinstance(content, str):
+        why = content if isinstance(content, Unknown) else Unknown("wrong-type", "the content is no text")
+        known = Knowledge(container=name)
+        missing = f" (that takes {why.permission})" if why.permission else ""
+        return read_text("", {}, source=source, known=known) | {
+            "complete": False,
+            "cut": redact_text(f"the log of {name} {why.detail}{missing}"),
+        }
+    since = changed if isinstance(changed, str) else None
+    known = Knowledge(container=name, complete=since is not None, newer_than=since, tail=_TAIL)
+    return read_text(content, symptoms, source=source, known=known)

@@ -1,0 +1,93 @@
+"""Symptoms seen in a log: where one of their literals stands and, if they have one, their expression matches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pfdoctor.core.decode import Sighting, excerpt
+from pfdoctor.core.model import Json
+from pfdoctor.core.redact import redact_text
+from pfdoctor.core.rule import Symptom
+
+_LINE = 4000
+_DISTINCT = 50
+"""Hits of one symptom with different captures that are kept."""
+
+
+class Seeker:
+    """Gathers the hits of one log."""
+
+    def __init__(self, symptoms: Mapping[str, Symptom]) -> None:
+        self._common = frozenset(symptom.id for symptom in symptoms.values() if symptom.common)
+        self._by_literal: dict[str, list[tuple[Symptom, re.Pattern[str] | None]]] = {}
+        for symptom in symptoms.values():
+            pattern = re.compile(symptom.matches) if symptom.matches is not None else None
+            for literal in symptom.contains:
+                self._by_literal.setdefault(literal, []).append((symptom, pattern))
+        self._hits: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, Json]] = {}
+        self._distinct: dict[str, int] = {}
+        self._last: dict[str, int] = {}
+
+    @property
+    def literals(self) -> tuple[str, ...]:
+        """What is looked for."""
+        return tuple(self._by_literal)
+
+    def hits(self, *, ours: bool) -> list[dict[str, Json]]:
+        """What was seen, in the order of the lines: see `logs` in rules/schema/facts.schema.json.
+
+        Where neither the log nor any symptom in it speaks of Azure ML or prompt flow, what other programs write too
+        does not count.
+        """
+        known = ours or any(name not in self._common for name, _ in self._hits)
+        counted = [hit for hit in self._hits.values() if known or hit["symptom"] not in self._common]
+        return sorted(counted, key=lambda hit: (hit["line"], hit["symptom"]))
+
+    def seen(self, sighting: Sighting) -> None:
+        """A literal was found."""
+        for symptom, pattern in self._by_literal[sighting.literal]:
+            captures: dict[str, str] = {}
+            if pattern is not None:
+                match = _match(pattern, sighting)
+                if match is None:
+                    continue
+                captures = {name: redact_text(value) for name, value in match.groupdict().items() if value}
+            self._add(symptom.id, captures, sighting)
+
+    def _add(self, symptom: str, captures: dict[str, str], sighting: Sighting) -> None:
+        key = (symptom, tuple(sorted(captures.items())))
+        hit = self._hits.get(key)
+        if hit is not None:
+            if self._last.get(symptom) != sighting.line:
+                hit["count"] += 1
+                self._last[symptom] = sighting.line
+            return
+        if self._distinct.get(symptom, 0) >= _DISTINCT:
+            return
+        self._distinct[symptom] = self._distinct.get(symptom, 0) + 1
+        self._last[symptom] = sighting.line
+        self._hits[key] = {
+            "symptom": symptom,
+            "excerpt": excerpt(sighting.text, sighting.start, sighting.end),
+            "captures": dict(captures),
+            "line": sighting.line,
+            "time": sighting.time(),
+            "count": 1,
+        }
+
+
+def _match(pattern: re.Pattern[str], sighting: Sighting) -> re.Match[str] | None:
+    """The expression on the line of the literal; where a console wrapped that, on it and the next two as one."""
+    text = sighting.text
+    first = max(text.rfind("\n", 0, sighting.start) + 1, sighting.start - _LINE)
+    last, joined = sighting.end, None
+    for _ in range(3):
+        newline = text.find("\n", last)
+        last = min(newline if newline >= 0 else len(text), first + 2 * _LINE)
+        line = text[first:last]
+        joined = pattern.search(line if "\n" not in line else " ".join(map(str.strip, line.split("\n"))))
+        if joined is not None or last >= len(text):
+            return joined
+        last += 1
+    return joined

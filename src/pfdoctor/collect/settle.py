@@ -1,0 +1,90 @@
+"""The last pass over collected facts: places become origins, and every text is redacted.
+
+Collectors write `"$at": {"": [line, column, end column], "key": […]}` beside their values and `"$file"` where a file
+begins (docs/decisions/0002-places-travel-beside-values.md). What was read from Azure carries its Source as `"$source"`
+instead. A list, which has no room for a key, is
+written `{"$list": […], "$source": …}`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pfdoctor.cloud.reading import Source
+from pfdoctor.core.facts import join
+from pfdoctor.core.model import Json
+from pfdoctor.core.redact import redact_text, redact_value
+
+_EXCERPT_WIDTH = 300
+
+
+def settle(view: dict[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The view's facts, redacted and without places, and the place or source of each by concrete path."""
+    origins: dict[str, Json] = {}
+    facts = _settle(view, "", None, None, origins)
+    return facts, origins
+
+
+def _settle(node: Json, path: str, key: str | None, file: str | None, origins: dict[str, Json]) -> Json:
+    if isinstance(node, dict):
+        source = node.get("$source")
+        # users name the keys of their mappings as they like, but can make no Source
+        if isinstance(source, Source):
+            origins[path] = source.to_json()
+            if "$list" in node:
+                return _settle(node["$list"], path, key, file, origins)
+        if "$unknown" in node:
+            # why something is unknown often quotes what was read
+            return {"$unknown": _settle(node["$unknown"], "", None, None, {})}
+        file = node.get("$file", file)
+        places = node.get("$at")
+        if places is not None and file is not None:
+            for name, place in places.items():
+                if place is not None:
+                    origins[join(path, _shown(name)) if name else path] = [file, *place]
+        settled = {}
+        for name, value in node.items():
+            if name in ("$at", "$file", "$source"):
+                continue
+            transparent = name in ("items", "entries") and "$incomplete" in node
+            # an entry {name: …, value: …} is named by its name
+            named = _name_of(node) if name == "value" else None
+            shown = _shown(name)
+            settled[shown] = _settle(value, path if transparent else join(path, shown), named or name, file, origins)
+        return settled
+    if isinstance(node, list):
+        return [_settle(element, f"{path}[{index}]", key, file, origins) for index, element in enumerate(node)]
+    if isinstance(node, str):
+        return redact_value(node, key)
+    return node
+
+
+@lru_cache(maxsize=4096)
+def _shown(name: str) -> str:
+    """The key without a secret: a user's mapping may hold one there. Most keys are the schema's, again and again."""
+    return redact_text(name)
+
+
+def _name_of(entry: dict[str, Json]) -> str | None:
+    """The text that names the value of an entry."""
+    return next((one for key in ("name", "variable", "key") if isinstance(one := entry.get(key), str)), None)
+
+
+def excerpts(origins: dict[str, list[Json]], texts: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The source line of every origin, redacted and cut to a bearable width: `{file: {line: text}}`."""
+    wanted: dict[str, set[int]] = {}
+    for origin in origins.values():
+        if len(origin) > 1 and origin[1] is not None:
+            wanted.setdefault(origin[0], set()).add(origin[1])
+    found: dict[str, dict[str, str]] = {}
+    for file, lines in sorted(wanted.items()):
+        text = texts.get(file)
+        if text is None:
+            continue
+        redacted = redact_text(text).split("\n")
+        found[file] = {
+            str(line): redacted[line - 1].rstrip("\r")[:_EXCERPT_WIDTH]
+            for line in sorted(lines)
+            if line <= len(redacted)
+        }
+    return found

@@ -1,0 +1,36 @@
+"""Texts inside texts: what a JSON or Python string literal escapes, taken back level by level."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pfdoctor.core.pattern import Pattern
+
+_ESCAPE = Pattern(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([\"'\\/nrtbf]))")
+_LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
+_LEVELS = 6
+"""So often one string is put into another in what Azure's services print; seen: four."""
+
+
+def unescape(text: str) -> str:
+    """The text with one level of backslash escapes taken back; what is no escape stays."""
+    return _ESCAPE.sub(_letter, text) if "\\" in text else text
+
+
+def _letter(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    if code is None:
+        return _LETTERS.get(match[3], match[3])
+    letter = chr(int(code, 16))
+    return letter if not "\ud800" <= letter <= "\udfff" else "\ufffd"
+
+
+def levels(text: str) -> Iterator[str]:
+    """The text, unescaped once, twice and so on, for as long as that changes something."""
+    for _ in range(_LEVELS):
+        inner = unescape(text)
+        if inner == text:
+            return
+        yield inner
+        text = inner

@@ -1,0 +1,92 @@
+"""Whose log a text is: what other programs write too counts only where Azure ML or prompt flow shows itself."""
+
+from __future__ import annotations
+
+OURS = (
+    "promptflow",
+    "prompt flow",
+    "azureml",
+    "azure-ai-ml",
+    "azure.ai.ml",
+    "microsoft.machinelearningservices",
+    "inference.ml.azure",
+    "ml.azure.com",
+    "flow.dag.yaml",
+    "flow.flex.yaml",
+    "az ml ",
+    "online-deployment",
+    "online-endpoint",
+    "onlineendpoint",
+    "onlinedeployment",
+    "execution failure in '",
+    "aka.ms/oe-tsg",
+)
+"""In lower case: each is written by Azure ML, prompt flow, their clients, or in their files alone."""
+
+FOREIGN = (
+    "kubelet",
+    "kubectl",
+    "kube-system",
+    "deployment.apps/",
+    "npm err",
+    "npm error",
+    "java.lang.",
+    "at org.",
+    "at com.",
+    "terraform",
+    "azurerm_",
+    "docker-compose",
+    "django",
+    "node_modules",
+    "ingress-nginx",
+    "envoy.",
+    "istio",
+    "airflow",
+    "celery",
+    "spark",
+    "webpack",
+    "cargo ",
+    "gradle",
+    "maven",
+    "ansible",
+    "psycopg2",
+    "postgres",
+    "redis",
+    "jupyter",
+    "pytest",
+    "uwsgi",
+    "wordpress",
+    "php",
+    "nginx",
+)
+"""In lower case: each tells that a text is of another product."""
+
+SHORT = 40
+"""Lines up to which a text that speaks of nothing is taken for what a person cut out and pasted."""
+
+
+class Relevance:
+    """Fed a text piece by piece, it knows whether what other programs write too counts in it."""
+
+    __slots__ = ("_foreign", "_lines", "_ours")
+
+    def __init__(self) -> None:
+        self._ours = False
+        self._foreign = False
+        self._lines = 0
+
+    def feed(self, piece: str) -> None:
+        """Takes notice of the next part of the text."""
+        if self._ours:
+            return
+        lower = piece.lower()
+        self._ours = any(marker in lower for marker in OURS)
+        # in a long text that does not speak of us it does not matter what else it speaks of
+        if not self._ours and not self._foreign and self._lines <= SHORT:
+            self._foreign = any(marker in lower for marker in FOREIGN)
+        self._lines += piece.count("\n")
+
+    @property
+    def ours(self) -> bool:
+        """Whether it speaks of Azure ML or prompt flow, or is short and speaks of nothing else."""
+        return self._ours or (not self._foreign and self._lines <= SHORT)

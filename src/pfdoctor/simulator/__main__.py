@@ -1,0 +1,37 @@
+"""`python -m pfdoctor.simulator SCENARIO`: an Azure on loopback for any program, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import threading
+
+from pfdoctor.simulator import Scenario, ScenarioError, Simulator
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve a scenario. Prints the variables to export, one a line, then nothing more."""
+    parser = argparse.ArgumentParser(prog="python -m pfdoctor.simulator", description=__doc__)
+    parser.add_argument("scenario", help="a scenario file, such as examples/scenarios/healthy.yaml")
+    parser.add_argument("--port", type=int, default=0, help="of the TLS server (default: a free one)")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="of every answer, in milliseconds")
+    parser.add_argument("--serving", choices=("standin", "promptflow"), default="standin", help="what serves the flows")
+    given = parser.parse_args(arguments)
+    try:
+        scenario = Scenario.load(given.scenario)
+        with Simulator(scenario, latency=given.latency / 1000, port=given.port, serving=given.serving) as simulator:
+            for name, value in simulator.environment.items():
+                sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+            sys.stdout.flush()
+            threading.Event().wait()
+    except (ScenarioError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

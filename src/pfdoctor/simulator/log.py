@@ -1,0 +1,31 @@
+"""What was asked of the simulator: the evidence for what a client did and did not do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiohttp import web
+
+REQUEST_ID = web.RequestKey("id", str)
+"""Under which a request in progress keeps the id that its answer will bear."""
+PRINCIPAL = web.RequestKey("principal", str)
+"""Under which it keeps the object id of who asks, once that is known."""
+
+
+class Request(NamedTuple):
+    """One request that arrived, on whichever of the simulator's ports."""
+
+    server: str  # arm, identity or online
+    method: str
+    path: str
+    query: str
+    api_version: str
+    principal: str
+    """Object id, or an empty text where nobody was signed in."""
+    status: int
+    """0: the connection was cut instead of an answer."""
+    request_id: str
+    time: float
+    """Seconds since 1970, of the simulated clock."""
+    fault: str = ""
+    """The kind of the fault that struck it, if any."""

@@ -1,0 +1,183 @@
+"""Reading: each resource once, and for whatever goes wrong a reason instead of an exception."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pfdoctor.cloud.errors import AuthenticationError
+from pfdoctor.cloud.reader import Reader
+from pfdoctor.cloud.reading import Reading
+from pfdoctor.core.model import Unknown
+from pfdoctor.simulator.certificates import Authority
+
+pytestmark = pytest.mark.filterwarnings("ignore:It is recommended to use web")
+
+GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"
+WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-chat"
+DEPLOYMENT = f"{WORKSPACE}/onlineEndpoints/chat/deployments/blue"
+FAULTS: list[tuple[str, Any, set[str]]] = [
+    ("401", {"kind": "status", "status": 401, "code": "InvalidAuthenticationToken"}, {"unauthenticated"}),
+    ("403", {"kind": "status", "status": 403, "code": "AuthorizationFailed"}, {"forbidden"}),
+    ("404", {"kind": "status", "status": 404, "code": "ResourceNotFound"}, {"not-found"}),
+    ("409", {"kind": "status", "status": 409, "code": "Conflict"}, {"conflict"}),
+    ("429", "throttled", {"throttled"}),
+    ("429 for an hour", {"kind": "throttled", "retry_after": 3600}, {"throttled"}),
+    ("500", {"kind": "status", "status": 500}, {"server-error"}),
+    ("302", {"kind": "status", "status": 302}, {"redirected"}),
+    ("html", "html", {"html"}),
+    ("html that is fine", {"kind": "html", "status": 200}, {"html"}),
+    ("malformed", "malformed", {"malformed"}),
+    ("truncated", "truncated", {"truncated", "connection-reset"}),
+    ("empty", "empty", {"empty"}),
+    ("wrong type", "wrong-type", {"wrong-type"}),
+    ("another wrong type", {"kind": "wrong-type", "body": "text"}, {"wrong-type"}),
+    ("slow", {"kind": "slow", "seconds": 0.5}, {"timeout"}),
+    ("reset", "reset", {"connection-reset"}),
+    ("closed", "close", {"connection-reset"}),
+]
+
+
+@pytest.fixture
+def azure(azure: Any) -> Iterator[Any]:
+    azure.simulator.requests.clear()
+    yield azure
+    azure.simulator.clear_faults()
+
+
+def get(reader: Reader) -> Any:
+    return reader.get(WORKSPACE, "2024-10-01", "Microsoft.MachineLearningServices/workspaces/read")
+
+
+def listing(reader: Reader) -> Any:
+    return reader.list(f"{WORKSPACE}/connections", "2024-04-01-preview", "needed/read")
+
+
+def post(reader: Reader) -> Any:
+    return reader.post(
+        f"{DEPLOYMENT}/getLogs", "2024-10-01", {"containerType": "InferenceServer", "tail": 10}, "x/action"
+    )
+
+
+@pytest.mark.parametrize("ask", [get, listing, post])
+@pytest.mark.parametrize(("fault", "codes"), [pytest.param(*one[1:], id=one[0]) for one in FAULTS])
+def test_whatever_goes_wrong_is_unknown_with_its_reason(azure: Any, ask: Any, fault: Any, codes: set[str]) -> None:
+    azure.simulator.inject({"path": "workspaces/ws-chat"}, fault)
+    reading: Reading = azure.read(ask, longest=0.25 if codes == {"timeout"} else 5.0)
+    assert isinstance(reading.value, Unknown)
+    assert reading.value.code in codes
+    assert reading.value.collect_command is not None
+    assert reading.value.collect_command.startswith("az rest --method ")
+    if reading.value.code == "forbidden":
+        assert reading.value.permission is not None
+
+
+def test_each_resource_is_read_once_even_by_many_at_once(azure: Any) -> None:
+    async def ask(reader: Reader) -> Any:
+        return await asyncio.gather(*(one(reader) for one in (get, listing, post) for _ in range(10)), get(reader))
+
+    readings = azure.read(ask)
+    assert all(one.unknown is None for one in readings)
+    assert len([one for one in azure.simulator.requests if one.server == "arm"]) == 3
+
+
+def test_the_source_of_a_reading(azure: Any) -> None:
+    source = azure.read(get).source.to_json()
+    assert source["id"] == WORKSPACE
+    assert (source["status"], source["method"], source["api_version"]) == (200, "GET", "2024-10-01")
+    assert len(source["request_id"]) == 36
+    assert source["time"].endswith("Z")
+
+
+def test_the_permission_is_named_from_the_answer(azure: Any) -> None:
+    message = "does not have authorization to perform action 'Microsoft.Other/things/read' over scope '/x'"
+    azure.simulator.inject(
+        {"path": "workspaces"}, {"kind": "status", "status": 403, "code": "AuthorizationFailed", "message": message}
+    )
+    assert azure.read(get).value.permission == "Microsoft.Other/things/read"
+
+
+def test_a_secret_in_an_answer_is_not_repeated(azure: Any) -> None:
+    secret = "sk-" + "canary4Q9xZ7Lk2Vb8Nf3Rt6Yh1Wd5Ms0Pc"
+    azure.simulator.inject({"path": "workspaces"}, {"kind": "status", "status": 500, "message": f"api_key={secret}"})
+    assert secret not in azure.read(get).value.detail
+
+
+def test_throttled_for_a_while_is_waited_for(azure: Any) -> None:
+    fault = azure.simulator.inject({"path": "workspaces/ws-chat", "first": 7}, "throttled")
+    assert azure.read(get).unknown is None
+    assert fault.hits == 7
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, "reset"])
+def test_a_passing_fault_is_tried_again(azure: Any, fault: Any) -> None:
+    azure.simulator.inject({"path": "workspaces/ws-chat", "first": 2}, fault)
+    assert azure.read(get).unknown is None
+
+
+def test_pages_are_followed(azure: Any) -> None:
+    azure.simulator.run(lambda: setattr(azure.simulator.world.settings, "page_size", 1))
+    try:
+        reading = azure.read(listing)
+        assert (len(reading.value), reading.incomplete) == (3, None)
+        azure.simulator.inject({"path": "skip", "nth": 2}, {"kind": "status", "status": 403})
+        cut = azure.read(listing)
+        assert (len(cut.value), cut.incomplete.code) == (2, "forbidden")
+    finally:
+        azure.simulator.run(lambda: setattr(azure.simulator.world.settings, "page_size", 30))
+
+
+def test_pages_in_a_circle_end(azure: Any) -> None:
+    azure.simulator.inject({"path": "connections"}, "page-loop")
+    reading = azure.read(listing)
+    assert (len(reading.value), reading.incomplete.code) == (3, "page-loop")
+
+
+@pytest.mark.parametrize(
+    ("link", "code"),
+    [("https://evil.example/x", "foreign-page"), ("http://127.0.0.1/x", "foreign-page"), (3, "wrong-type")],
+)
+def test_a_page_elsewhere_is_not_asked_for(azure: Any, link: Any, code: str) -> None:
+    azure.simulator.inject({"path": "connections"}, {"kind": "wrong-type", "body": {"value": [{}], "nextLink": link}})
+    assert azure.read(listing).incomplete.code == code
+    assert len([one for one in azure.simulator.requests if one.server == "arm"]) == 1
+
+
+def test_an_item_that_is_none_leaves_the_list_incomplete(azure: Any) -> None:
+    azure.simulator.inject({"path": "connections"}, {"kind": "wrong-type", "body": {"value": [{"name": "a"}, 3]}})
+    reading = azure.read(listing)
+    assert (reading.value, reading.incomplete.code) == ([{"name": "a"}], "wrong-type")
+
+
+def test_nobody_logged_in_ends_the_run(azure: Any) -> None:
+    azure.simulator.inject({"path": "/msi/"}, {"kind": "status", "status": 400, "message": "Identity not found"})
+    with pytest.raises(AuthenticationError, match="managed identity"):
+        azure.read(get)
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [("https://127.0.0.1:9", "unreachable"), ("https://no-such-host.invalid", "dns")],
+)
+def test_no_way_there(azure: Any, address: str, code: str) -> None:
+    cloud = azure.cloud
+    azure.cloud = cloud._replace(resource_manager=address)
+    try:
+        assert azure.read(get).value.code == code
+    finally:
+        azure.cloud = cloud
+
+
+def test_an_authority_that_is_not_trusted(azure: Any, tmp_path: Path) -> None:
+    bundle = azure.environment["REQUESTS_CA_BUNDLE"]
+    azure.environment["REQUESTS_CA_BUNDLE"] = str(Authority(tmp_path).ca_file)
+    try:
+        value = azure.read(get).value
+    finally:
+        azure.environment["REQUESTS_CA_BUNDLE"] = bundle
+    assert value.code == "tls"
+    assert "REQUESTS_CA_BUNDLE" in value.detail
