@@ -120,7 +120,7 @@ def read(path: Path) -> Record:
     """What the journal says. A last line that was cut off, by whatever killed its writer, does not count."""
     root: Path | None = None
     entries: dict[int, Entry] = {}
-    verified: set[str] = set()
+    verified: dict[str, list[int]] = {}
     for event in _events(path):
         kind = event.get("event")
         if kind == "open":
@@ -133,8 +133,10 @@ def read(path: Path) -> Record:
             entries[event["step"]] = entries[event["step"]]._replace(done=True)
         elif kind == "undone":
             entries.pop(event["step"], None)
+            # a fix that lost a step holds no longer
+            verified = {fix: steps for fix, steps in verified.items() if event["step"] not in steps}
         elif kind == "verified":
-            verified.add(event["fingerprint"])
+            verified[event["fingerprint"]] = event["steps"]
     if root is None:
         raise JournalError(f"{path} is no journal ({SCHEMA_NAME}) of `pfdoctor apply`")
     return Record(root, tuple(entries.values()), frozenset(verified))

@@ -105,7 +105,7 @@ class Runner:
             before = before or self._observe()
             failure, done = self._perform_all(journal, fix)
             ran |= done
-            if failure is None and (not ran & set(fix.steps) or fix.fingerprint in verified):
+            if failure is None and not done and (not ran & set(fix.steps) or fix.fingerprint in verified):
                 applied = applied._replace(already=(*applied.already, fix))
                 continue
             after = self._observe() if done else before
@@ -114,7 +114,7 @@ class Runner:
             if failure is not None:
                 undone, left = self._take_back(journal, fix, verified)
                 return applied._replace(failure=failure, undone=tuple(undone), left=tuple(left))
-            journal.write({"event": "verified", "fingerprint": fix.fingerprint})
+            journal.write({"event": "verified", "fingerprint": fix.fingerprint, "steps": list(fix.steps)})
             verified.add(fix.fingerprint)
             applied = applied._replace(fixed=(*applied.fixed, fix), revealed=(*applied.revealed, *revealed))
             before = after

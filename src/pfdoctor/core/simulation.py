@@ -73,6 +73,10 @@ _FOLLOWS: dict[str, tuple[str, ...]] = {
     "flow.nodes_with_variants": ("flow.nodes", "flow.nodes_with_variants", "flow.sources", "flow.templates"),
     "flow": ("secrets",),
 }  # fmt: skip
+_SIBLINGS = {
+    "request_settings": ("request_timeout_ms", "max_concurrent_requests_per_instance", "max_queue_wait_ms"),
+    "data_collector": ("sampling_rate", "rolling_rate"),
+}
 _FILES_CHANGED = (
     "flow.top_entries", "flow.samples", "flow.dotenv", "flow.environment", "flow.nodes[].source_exists",
     "flow.nodes[].source_actual", "flow.nodes[].source_in_code", "flow.sources", "flow.templates",
@@ -123,7 +127,10 @@ def _put(document: dict[str, Json], keys: list[str | int], value: Json) -> None:
     for key in keys[:-1]:
         node = _inside(node)
         child = node[key] if isinstance(key, int) else node.get(key)
-        if child is None or (isinstance(child, dict) and "$unknown" in child):
+        if child is None:
+            # what lies below null is absent, and stays so beside what is set
+            child = node[key] = dict.fromkeys(_SIBLINGS.get(str(key), ()))
+        elif isinstance(child, dict) and "$unknown" in child:
             child = node[key] = {}
         node = child
     node = _inside(node)
