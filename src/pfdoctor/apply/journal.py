@@ -118,6 +118,13 @@ def open_private(path: Path) -> IO[bytes]:
 
 def read(path: Path) -> Record:
     """What the journal says. A last line that was cut off, by whatever killed its writer, does not count."""
+    try:
+        return _record(path)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise JournalError(f"{path} does not have the shape of a journal ({type(error).__name__}: {error})") from error
+
+
+def _record(path: Path) -> Record:
     root: Path | None = None
     entries: dict[int, Entry] = {}
     verified: dict[str, list[int]] = {}
