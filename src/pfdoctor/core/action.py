@@ -106,11 +106,12 @@ def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
     match action:
         case SetFact(fact, value):
             verb = "add" if scope.look_up(fact).value is None else "set"
-            return f"{_place(fact, scope)}{verb} {_key(fact, scope)}: {_as_yaml(render_value(value, texts, scope))}"
+            shown = _as_yaml(render_value(value, fact, texts, scope))
+            return f"{_place(fact, scope)}{verb} {_key(fact, scope)}: {shown}"
         case RemoveFact(fact):
             return f"{_place(fact, scope)}remove {_key(fact, scope)}"
         case RenameKey(fact, to):
-            return f"{_place(fact, scope)}rename to {render(to, texts, scope)}"
+            return f"{_place(fact, scope)}rename {_key(fact, scope)} to {render(to, texts, scope)}"
         case ChangeRequirement(name, None):
             return f"in the requirements: remove the line of {render(name, texts, scope)}"
         case ChangeRequirement(name, line):
@@ -135,13 +136,15 @@ def _endpoint_principal(scope: Scope) -> str:
     return principal if isinstance(principal, str) else "<object id of the endpoint's identity>"
 
 
-def render_value(value: Json, texts: dict[str, FactPath], scope: Scope) -> Json:
-    """A value to set, with the placeholders of a text filled in. A text that is one placeholder has its fact's type."""
+def render_value(value: Json, target: FactPath, texts: dict[str, FactPath], scope: Scope) -> Json:
+    """A value to set, with the placeholders of a text filled in; a placeholder alone may be a number."""
     if not isinstance(value, str):
         return value
     only = texts.get(value[1:-1]) if value[:1] == "{" and value[-1:] == "}" else None
-    fact = scope.look_up(only).value if only is not None else None
-    return fact if isinstance(fact, bool | int | float) else render(value, texts, scope)
+    number = scope.look_up(only).value if only is not None else None
+    takes = target.shape.get("type", ())
+    is_number = isinstance(number, int | float) and "string" not in takes and {"integer", "number"} & set(takes)
+    return number if is_number else render(value, texts, scope)
 
 
 # facts that stand under another key in the file than in the schema
@@ -160,12 +163,21 @@ def _key(fact: FactPath, scope: Scope) -> str:
         return _FILE_KEYS[fact.text]
     keys = [step.key for step in fact.steps]
     if fact.root == "it":
+        if not keys or keys == ["value"]:
+            return _noted_key(scope)
         return {"source_tool": "source.tool", "source_type": "source.type"}.get(".".join(keys), ".".join(keys))
     section, *rest = keys
     view = scope.facts.document.get(scope.view) or {}
     body = view.get(section)
     inline = isinstance(body, dict) and body.get("inline") is True
     return ".".join([section, *rest] if inline else rest)
+
+
+def _noted_key(scope: Scope) -> str:
+    """The key that an item speaks of: an unknown key, a variable, the slot of a reference."""
+    item = scope.item.value if scope.item is not None else None
+    names = (item.get(name) for name in ("key", "variable", "slot", "what", "name")) if isinstance(item, dict) else ()
+    return next((name for name in names if isinstance(name, str)), "it")
 
 
 def _place(fact: FactPath, scope: Scope) -> str:

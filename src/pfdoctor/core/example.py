@@ -125,4 +125,4 @@ def _rendered(action: Action, texts: dict[str, FactPath], scope: Scope) -> Actio
     """The action with the placeholders of a value to set filled in."""
     if not isinstance(action, SetFact):
         return action
-    return action._replace(value=render_value(action.value, texts, scope))
+    return action._replace(value=render_value(action.value, action.fact, texts, scope))

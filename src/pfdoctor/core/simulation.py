@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from itertools import pairwise
 
 from pfdoctor.core.action import (
     Action,
@@ -34,7 +35,9 @@ _FOLLOWS: dict[str, tuple[str, ...]] = {
         "deployment.malformed_references", "secrets",
     ),
     "deployment.environment_variables": ("deployment.malformed_environment_variables",),
-    "deployment.malformed_environment_variables": ("deployment.environment_variables",),
+    "deployment.malformed_environment_variables": (
+        "deployment.environment_variables", "deployment.malformed_environment_variables",
+    ),
     "deployment.liveness_probe": ("deployment.probe_budgets",),
     "deployment.readiness_probe": ("deployment.probe_budgets",),
     "deployment.data_collector": ("deployment.data_collector.collections",),
@@ -47,10 +50,24 @@ _FOLLOWS: dict[str, tuple[str, ...]] = {
         "environment.build.path_exists", "environment.build.dockerfile_exists", "environment.build.dockerfile_actual",
         "environment.base_image", "environment.built_on_promptflow", "dockerfile", "requirements",
     ),
+    "environment.image": (
+        "environment.image", "environment.base_image", "environment.built_on_promptflow", "deployment.placeholders",
+    ),
+    "deployment.malformed_references": (
+        "deployment.malformed_references", "deployment.model", "deployment.environment", "deployment.near_misses",
+        "model", "environment", "dockerfile", "flow", "requirements",
+    ),
+    "deployment.endpoint_name": ("deployment.near_misses", "endpoint"),
+    "deployment.unknown_keys": ("deployment.unknown_keys",),
+    "endpoint.unknown_keys": ("endpoint.unknown_keys",),
+    "environment.unknown_keys": ("environment.unknown_keys",),
+    "environment.misplaced": ("environment.misplaced", "environment.unknown_keys", "deployment.unknown_keys"),
     "model": ("secrets",),
     "model.path": (
         "model.path_exists", "model.is_remote", "model.folder", "model.flow_folders", "model.entries", "flow",
     ),
+    "flow.environment.image": ("flow.environment.image",),
+    "flow.flex.entry": ("flow.flex", "flow.sources"),
     "flow.type": ("flow.is_chat", "flow.is_evaluation"),
     "flow.environment": (
         "flow.environment.python_requirements_exists", "flow.environment.requirements_file", "requirements",
@@ -117,6 +134,28 @@ def simulate(action: Action, facts: Facts, view: str, item: Found | None = None)
     return Facts(document)
 
 
+def source_of(scope: Scope, facts: Facts) -> Found | None:
+    """The item of the scope as the collectors noted it: a derived item stands for the fact that it was derived from.
+
+    `facts` are those that were collected. Both were seen at one place, which is how they are found together.
+    """
+    item = scope.item
+    if item is None:
+        return None
+    _, _, path = item.path.partition(".")
+    body = facts.document.get(scope.view)
+    if isinstance(body, dict) and concrete_keys(path)[0] in body:
+        return item
+    places = scope.facts.document.get("origins", {}).get(scope.view, {})
+    here = places.get(path)
+    found = (one for one, place in places.items() if place == here and one.startswith(_SOURCES))
+    source = next(found, None) if here is not None else None
+    return item if source is None else Found(f"{scope.view}.{source}", None)
+
+
+_SOURCES = ("flow.nodes[", "flow.outputs[", "deployment.environment_variables.")
+
+
 def _keys(fact: FactPath, facts: Facts, view: str, item: Found | None) -> list[str | int]:
     """Keys below the view."""
     return concrete_keys(Scope(facts, view, item).look_up(fact).path)[1:]
@@ -124,23 +163,27 @@ def _keys(fact: FactPath, facts: Facts, view: str, item: Found | None) -> list[s
 
 def _put(document: dict[str, Json], keys: list[str | int], value: Json) -> None:
     node: Json = document
-    for key in keys[:-1]:
+    for key, below in pairwise(keys):
         node = _inside(node)
         child = node[key] if isinstance(key, int) else node.get(key)
         if child is None:
             # what lies below null is absent, and stays so beside what is set
             child = node[key] = dict.fromkeys(_SIBLINGS.get(str(key), ()))
         elif isinstance(child, dict) and "$unknown" in child:
+            if isinstance(below, int):
+                return  # a list that is to be collected anew has no elements to set
             child = node[key] = {}
         node = child
     node = _inside(node)
     if isinstance(node, dict):
         node[keys[-1]] = value
-    elif isinstance(node, list) and value is None and isinstance(keys[-1], int):
-        # an element of a list of faults: the others keep their places
-        node[keys[-1]] = dict(_UNKNOWN)
     elif isinstance(node, list) and isinstance(keys[-1], int):
-        node[keys[-1]] = value
+        element = node[keys[-1]]
+        if value is not None and isinstance(element, dict) and "value" in element:
+            element["value"] = value
+        else:
+            # removed, or mended: the others keep their places
+            node[keys[-1]] = dict(_UNKNOWN)
 
 
 def _inside(node: Json) -> Json:
@@ -197,8 +240,16 @@ def _elements(body: dict[str, Json], collection: str, index: int | None) -> Iter
 
 
 def _rename(body: dict[str, Json], keys: list[str | int], to: str) -> None:
-    """A key gets the name of a fact of its section: what that will be is told by the next collection."""
+    """A key gets another name; where that is the one of a fact, what it will be is told by the next collection."""
     section = body.get(str(keys[0]))
+    if "inputs" in keys:
+        _put(body, [*keys, "name"], to)
+        return
+    if "environment_variables" in keys:
+        variables = _inside(section["environment_variables"]) if isinstance(section, dict) else {}
+        variables[to] = variables.pop(keys[-1], None)
+        _follow(body, keys)
+        return
     _follow(body, keys)
     if not isinstance(section, dict):
         return

@@ -17,7 +17,7 @@ from pfdoctor.core.plan.resolve import LEAST, rendered, resolve
 from pfdoctor.core.plan.step import Edit, Fix, NotPlanned, Plan, RefusedError, Sources, Step, touched
 from pfdoctor.core.plan.words import effect_of, inverse_of, title_of
 from pfdoctor.core.rule import Catalogue, RemedySpec, Rule
-from pfdoctor.core.simulation import simulate
+from pfdoctor.core.simulation import simulate, source_of
 
 
 class Chosen(NamedTuple):
@@ -144,13 +144,14 @@ class Planner:
             self._not_against(edit)
         sources, changes = chosen.sources.after(edits)
         facts = chosen.facts
+        item = source_of(scope, facts)
         for action in actions:
-            facts = simulate(action, facts, scope.view, scope.item)
+            facts = simulate(action, facts, scope.view, item)
         level = max((chosen.level, spec.level, *(LEAST.get(type(edit), Level.SAFE) for edit in edits)), key=_rank_of)
         return Chosen(
             (*chosen.titles, message.render(spec.title, spec.texts, scope)),
             level,
-            (*chosen.acts, *((action, scope.view, scope.item) for action in actions)),
+            (*chosen.acts, *((action, scope.view, item) for action in actions)),
             (*chosen.edits, *edits),
             facts,
             sources,

@@ -31,11 +31,13 @@ _CLI: dict[str, dict[str, str]] = {
         "identity_type": "identity.type",
         "enforce_access_to_default_secret_stores": "properties.enforce_access_to_default_secret_stores",
     },
-    "environment": {},
+    "environment": {"image.reference": "image"},
     "model": {},
     "flow": {
         "schema_url": "$schema",
         "environment.python_requirements": "environment.python_requirements_txt",
+        "environment.image.reference": "environment.image",
+        "flex.entry": "entry",
     },
 }
 # fact → where Azure Resource Manager has it, and how it spells the values
@@ -123,7 +125,7 @@ def _in_definition(section: str, rest: Keys, body: dict[str, Json]) -> Spot | No
 
 
 def _below(section: str, rest: Keys) -> YamlPath | None:
-    for count in (2, 1):
+    for count in (3, 2, 1):
         written = _CLI[section].get(".".join(map(str, rest[:count])))
         if written is not None:
             return (*written.split("."), *rest[count:])
@@ -186,6 +188,24 @@ def _by_origin(concrete: str, rest: Keys, facts: Facts, sources: Sources) -> Spo
     if origin.line is None or origin.column is None:
         raise RefusedError(f"its place in {origin.file} is not known")
     path = sources.path_at(origin.file, origin.line, origin.column)
-    if path is None:
-        raise RefusedError(f"nothing begins at {origin}")
+    if path is None or str(path[-1]) not in _names_of(concrete, facts):
+        # the place of something around it, perhaps: an edit there would hit what nobody meant
+        raise RefusedError(f"what stands at {origin} is not certain to be it")
     return Spot(origin.file, path)
+
+
+def _names_of(concrete: str, facts: Facts) -> set[str]:
+    """The last keys under which a noted fact can stand: the element says its key, or what it is about."""
+    element: Json = facts.document
+    names = {"reference"} if ".references[" in concrete else set()
+    for key in concrete_keys(concrete):
+        if isinstance(element, dict) and "$incomplete" in element:
+            element = element.get("items", element.get("entries"))
+        if isinstance(element, list) and isinstance(key, int):
+            element = element[key]
+        else:
+            element = element.get(key, {}) if isinstance(element, dict) else {}
+        if isinstance(element, dict):
+            said = (element.get(name) for name in ("key", "variable", "name", "slot", "what"))
+            names |= {text.rpartition(".")[2] for text in said if isinstance(text, str)}
+    return names

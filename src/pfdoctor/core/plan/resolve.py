@@ -50,7 +50,7 @@ def rendered(action: Action, texts: dict[str, FactPath], scope: Scope) -> Action
         case SetFact(fact, value):
             if isinstance(value, str):
                 text(value)
-            return SetFact(fact, render_value(value, texts, scope))
+            return SetFact(fact, render_value(value, fact, texts, scope))
         case RenameKey(fact, to):
             return RenameKey(fact, text(to))
         case ChangeRequirement(name, line):
