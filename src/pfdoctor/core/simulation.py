@@ -61,7 +61,9 @@ _FOLLOWS: dict[str, tuple[str, ...]] = {
     "deployment.unknown_keys": ("deployment.unknown_keys",),
     "endpoint.unknown_keys": ("endpoint.unknown_keys",),
     "environment.unknown_keys": ("environment.unknown_keys",),
-    "environment.misplaced": ("environment.misplaced", "environment.unknown_keys", "deployment.unknown_keys"),
+    "environment.misplaced": (
+        "environment.misplaced", "environment.unknown_keys", "deployment.unknown_keys", "environment.inference_config",
+    ),
     "model": ("secrets",),
     "model.path": (
         "model.path_exists", "model.is_remote", "model.folder", "model.flow_folders", "model.entries", "flow",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pfdoctor.core.derive import derive
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.firing import firing, identity
-from pfdoctor.core.model import CaseResult, Finding, Status
+from pfdoctor.core.model import CaseResult, Finding, Json, Status
 from pfdoctor.core.plan.step import Forecast, Outcome
 from pfdoctor.core.rule import Catalogue
 
@@ -23,10 +23,11 @@ def foresee(
     remaining: dict[str, Outcome] = {}
     introduced: dict[str, Outcome] = {}
     undecided: dict[str, Outcome] = {}
+    rejoined = any(_names(facts) != _names(expected) for (facts, _), expected in zip(before, predicted, strict=True))
     for (facts, result), expected in zip(before, predicted, strict=True):
         now = _proven(result)
         if expected is facts:
-            remaining |= now
+            (undecided if rejoined else remaining).update(now)
             continue
         then = judge(expected)
         later = _proven(then)
@@ -51,6 +52,13 @@ def foresee(
         tuple(introduced.values()),
         tuple(one for key, one in undecided.items() if key not in remaining),
     )
+
+
+def _names(facts: Facts) -> list[Json]:
+    """The names by which a deployment is joined to its parts: where they change, files may belong to another case."""
+    deployment = (facts.document.get("declared") or {}).get("deployment")
+    known = deployment if isinstance(deployment, dict) else {}
+    return [known.get(name) for name in ("endpoint_name", "model", "environment")]
 
 
 def _proven(result: CaseResult) -> dict[str, Outcome]:
