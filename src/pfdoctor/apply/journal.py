@@ -65,10 +65,10 @@ class Journal:
         """Open it for writing, alone."""
         try:
             self._file = open_private(self.path)
-            _lock(self._file, self.path)
         except OSError as error:
             raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
         with self._file:
+            _lock(self._file, self.path)
             yield self
 
     def begin(self, entry: Entry, kept: dict[str, tuple[bytes | None, int | None]]) -> None:
@@ -114,6 +114,17 @@ def open_private(path: Path) -> IO[bytes]:
         file.truncate(whole)
         file.seek(whole)
     return file
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a first event was written; nothing was changed before that."""
+    if not path.exists():
+        return False
+    text = path.read_bytes()
+    return b"\n" in text or not _FIRST.startswith(text[: len(_FIRST)])
+
+
+_FIRST = b'{"event": "open", "schema": '
 
 
 def read(path: Path) -> Record:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pfdoctor.apply import files
-from pfdoctor.apply.journal import Change, Entry, Journal, Record, read
+from pfdoctor.apply.journal import Change, Entry, Journal, Record, is_begun, read
 from pfdoctor.apply.undo import undo_entries
 from pfdoctor.apply.verify import Observation, Observe, new_causes
 from pfdoctor.core.plan import Fix, Outcome, Plan, RefusedError, StaleError, Step
@@ -46,7 +46,7 @@ class Runner:
 
     def check(self, journal: Path) -> None:
         """Raises StaleError where a file is not as the plan expects it, or may not be written. Writes nothing."""
-        record = read(journal) if journal.exists() else None
+        record = read(journal) if is_begun(journal) else None
         sources = FileSources(self._root)
         try:
             after, changes = sources.after([step.edit for step in self._plan.steps])
@@ -85,7 +85,7 @@ class Runner:
 
     def _resume(self, journal: Journal) -> Record | None:
         """What an earlier run left: a step that it was killed in is done, or was not begun."""
-        if not journal.path.stat().st_size:
+        if not is_begun(journal.path):
             return None
         record = read(journal.path)
         sources = FileSources(self._root)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pfdoctor.apply import files
-from pfdoctor.apply.journal import Change, Entry, Journal, JournalError, kept_bytes, read
+from pfdoctor.apply.journal import Change, Entry, Journal, JournalError, is_begun, kept_bytes, read, undo_path
 from pfdoctor.core.plan import RefusedError
 from pfdoctor.edit.sources import FileSources, digest_of, inside
 
@@ -21,6 +21,10 @@ class Undone(NamedTuple):
 
 def undo(path: Path, only: int | None = None) -> Undone:
     """Take back every step of the journal, or one. Raises JournalError where the journal cannot be used."""
+    if path.exists() and not is_begun(path):
+        # whoever wrote it was killed before the first step
+        undo_path(path).unlink(missing_ok=True)
+        return Undone((), ())
     record = read(path)
     entries = [one for one in reversed(record.entries) if only is None or one.step == only]
     if only is not None and not entries:

@@ -129,7 +129,8 @@ class _Editor:
                     value = {missing: value}
                 return self._add(node, key, value) if child is None else self._replace(node, key, child, value)
             if depth == len(path) - 1:
-                self._not_shared(child, path)
+                for one in walk(child):
+                    self._not_shared(one, path)
                 return self._replace(node, key, child, value)
             if child.kind == "scalar" and child.style is None and child.value in ("null", "~"):
                 for missing in reversed(path[depth + 1 :]):
