@@ -25,16 +25,17 @@ class RulesHook(BuildHookInterface[Any]):
     scratch: Path | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the index to a temporary file and have it and the rules included; `version` is the kind of wheel."""
+        """Write the index to temporary files and have it and the rules included; `version` is the kind of wheel."""
         if version == "editable":
             return
         root = Path(self.root)
         rules = root / "rules"
         self.scratch = Path(tempfile.mkdtemp(prefix="pfdoctor-build-"))
-        index = self.scratch / "index.json"
-        index.write_text(_build_index(root / "src", rules), encoding="utf-8", newline="\n")
         build_data["force_include"][str(rules)] = "pfdoctor/rules"
-        build_data["force_include"][str(index)] = "pfdoctor/rules/index.json"
+        for name, text in _build_index(root / "src", rules).items():
+            index = self.scratch / name
+            index.write_text(text, encoding="utf-8", newline="\n")
+            build_data["force_include"][str(index)] = f"pfdoctor/rules/{name}"
         # the scenarios of `pfdoctor demo`
         build_data["force_include"][str(root / "examples" / "scenarios")] = "pfdoctor/scenarios"
 
@@ -44,8 +45,8 @@ class RulesHook(BuildHookInterface[Any]):
             shutil.rmtree(self.scratch)
 
 
-def _build_index(source: Path, rules: Path) -> str:
-    """The index as JSON text, by the package in `source`, not by one that happens to be installed."""
+def _build_index(source: Path, rules: Path) -> dict[str, str]:
+    """The index as JSON texts by file name; by the package in `source`, not by one that happens to be installed."""
     sys.path.insert(0, str(source))
     try:
         from pfdoctor.catalog import build_index

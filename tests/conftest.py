@@ -73,6 +73,8 @@ class Azure:
         self.cloud = resolve_cloud(None, self.environment)
         self._loop = asyncio.new_event_loop()
         self._make = make_credential
+        self._pipeline: Any = None
+        self._credential: Credential | None = None
 
     def credential(self) -> Credential:
         return self._make("managed-identity", self.cloud, self.environment, None)
@@ -80,26 +82,42 @@ class Azure:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(coroutine)
 
-    def read(self, ask: Callable[[Reader], Awaitable[T]], *, longest: float = 5.0) -> T:
-        """What `ask` gives, of a reader with an empty memory."""
-        from pfdoctor.cloud.pipeline import arm_pipeline
+    def read(self, ask: Callable[[Reader], Awaitable[T]], *, longest: float = 5.0, fresh: bool = False) -> T:
+        """What `ask` gives, of a reader with an empty memory; a `fresh` one makes its connections and login anew."""
         from pfdoctor.cloud.reader import Reader
 
         async def asked() -> T:
-            limits = self.limits._replace(request=longest)
-            async with (
-                self.credential() as credential,
-                arm_pipeline(self.cloud, credential, self.environment, limits) as pipeline,
-            ):
-                reader = Reader(pipeline, self.cloud, longest)
-                try:
-                    return await ask(reader)
-                finally:
-                    await reader.close()
+            if fresh:
+                await self._disconnect()
+            if self._pipeline is None:
+                await self._connect()
+            reader = Reader(self._pipeline, self.cloud, longest)
+            try:
+                return await ask(reader)
+            finally:
+                await reader.close()
+                if fresh:
+                    await self._disconnect()
 
         return self.run(asked())
 
+    async def _connect(self) -> None:
+        from pfdoctor.cloud.pipeline import arm_pipeline
+
+        self._credential = self.credential()
+        self._pipeline = arm_pipeline(self.cloud, self._credential, self.environment, self.limits)
+        await self._pipeline.__aenter__()
+
+    async def _disconnect(self) -> None:
+        if self._pipeline is not None:
+            await self._pipeline.__aexit__()
+            self._pipeline = None
+        if self._credential is not None:
+            await self._credential.close()
+            self._credential = None
+
     def close(self) -> None:
+        self.run(self._disconnect())
         self._loop.close()
 
 

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -35,6 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ATLAS = "the failure atlas, our [list of known ways to fail](atlas-entries.yaml),"
 SCREEN = 52
 SEVERITIES = ("error[", "warning[", "info[")
+FOOTER = re.compile(r"\d+ rules: ")
 GENERATED = "<!-- Made by tools/gen_docs.py. Edit the rules or the tool, not this file. -->\n\n"
 
 FACTS = (
@@ -91,7 +96,8 @@ def documents(root: Path, catalogue: Catalogue) -> tuple[dict[Path, str], list[s
     wanted[docs / "coverage.md"] = GENERATED + coverage
     readme = root / "README.md"
     text = readme.read_text("utf-8")
-    for name, block in (("rules", _readme_block(rules)), ("output", _example_output(root, catalogue))):
+    blocks = {"rules": _readme_block(rules), "output": _example_output(root, catalogue), "demo": _demo_output()}
+    for name, block in blocks.items():
         start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if start in text and end in text:
             before, _, rest = text.partition(start)
@@ -148,6 +154,19 @@ def _example_output(root: Path, catalogue: Catalogue) -> str:
     last = next(index for index, line in enumerate(printed) if " rules: " in line)
     shown = [*printed[:cut], "…", "", *printed[last:]]
     return "\n".join(["```text", "$ pfdoctor check examples/broken", *shown, "```"]) + "\n"
+
+
+@cache
+def _demo_output() -> str:
+    """What `demo` really says of its first scenario: its findings, the beginning of the differential, the last line."""
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "pfdoctor", "demo", "--no-progress"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.splitlines()
+    seen = printed.index("seen in the logs")
+    ruled_out = next(index for index in range(seen, len(printed)) if "ruled out" in printed[index])
+    last = next(index for index, line in enumerate(printed) if FOOTER.match(line))
+    shown = [*printed[: ruled_out + 4], "      …", "", *printed[last:]]
+    return "\n".join(["```text", "$ pfdoctor demo", *shown, "```"]) + "\n"
 
 
 # ---------------------------------------------------------------------------------------------------------- coverage

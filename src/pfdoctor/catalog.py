@@ -15,6 +15,8 @@ from pfdoctor.core.rule import Catalogue, Deferred, Rule, RuleError, Symptom, Wo
 _INSTALLED = Path(__file__).parent / "rules"
 _CHECKOUT = Path(__file__).parents[2] / "rules"
 SCHEMA_FILE = Path("schema") / "facts.schema.json"
+OFFLINE_INDEX, OTHERS_INDEX = "index.json", "index-others.json"
+_OFFLINE = frozenset(("declared",))
 
 # what words a rule: parsed once the rule fires
 _WORDING = ("message", "key", "remedies", "references", "related")
@@ -25,14 +27,27 @@ def rules_directory() -> Path:
     return _CHECKOUT if (_CHECKOUT / SCHEMA_FILE).is_file() else _INSTALLED
 
 
-def load(extra: Iterable[Path] = ()) -> Catalogue:
-    """The shipped rules and the user's own; raises RuleError naming every fault with file and line."""
-    index = _INSTALLED / "index.json"
+def load(extra: Iterable[Path] = (), *, offline: bool = False) -> Catalogue:
+    """The shipped rules and the user's own; raises RuleError naming every fault with file and line.
+
+    With `offline`, only those that files alone can decide: a check of files neither reads nor decodes the others.
+    """
+    index = _INSTALLED / OFFLINE_INDEX
     if rules_directory() == _INSTALLED and index.is_file():
-        catalogue = load_index(json.loads(index.read_text("utf-8")))
+        parts = [json.loads(index.read_text("utf-8"))]
+        if not offline:
+            parts.append(json.loads((_INSTALLED / OTHERS_INDEX).read_text("utf-8")))
+        catalogue = load_index(*parts)
     else:
         catalogue = load_directory(rules_directory())
+        catalogue = _offline_part(catalogue) if offline else catalogue
     return with_own(catalogue, extra)
+
+
+def _offline_part(catalogue: Catalogue) -> Catalogue:
+    rules = {name: rule for name, rule in catalogue.rules.items() if rule.runs_on(_OFFLINE)}
+    others = (f"{rule.category}/{name}" for name, rule in catalogue.rules.items() if name not in rules)
+    return catalogue.with_rules(rules, elsewhere=sorted(others))
 
 
 @cache
@@ -127,23 +142,38 @@ def read_rule_file(path: Path) -> dict[str, Json]:
     return value
 
 
-def build_index(directory: Path) -> str:
-    """The JSON text of the index that a wheel carries: rules in compact form, symptoms and the schema's shape."""
+def build_index(directory: Path) -> dict[str, str]:
+    """The JSON texts of the index that a wheel carries, by file name: rules in compact form, and what they speak of.
+
+    The first file has what an offline check needs, and the names of the other rules; the second has those.
+    """
     from pfdoctor.core.compact import Encoder
 
     catalogue = load_directory(directory)
-    encoder = Encoder()
-    rules, symptoms = {}, {}
+    offline = _offline_part(catalogue)
+    encoders = {True: Encoder(), False: Encoder()}
+    rules: dict[bool, dict[str, Json]] = {True: {}, False: {}}
+    symptoms: dict[str, Json] = {}
     for path in rule_files(directory):
         raw = read_rule_file(path)
         if path.parent.name == "symptoms":
             symptoms[path.stem] = raw
         else:
+            part = path.stem in offline.rules
             wording = {key: raw[key] for key in _WORDING if key in raw}
-            rules[path.stem] = encoder.rule(catalogue.rules[path.stem], wording)
+            rules[part][path.stem] = encoders[part].rule(catalogue.rules[path.stem], wording)
     schema = _without_prose(json.loads((directory / SCHEMA_FILE).read_text("utf-8")))
-    index = {"paths": encoder.paths, "rules": rules, "schema": json.dumps(schema), "symptoms": json.dumps(symptoms)}
-    return json.dumps(index, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    first = {
+        "paths": encoders[True].paths,
+        "rules": rules[True],
+        "schema": json.dumps(schema),
+        "elsewhere": list(offline.elsewhere),
+    }
+    second = {"paths": encoders[False].paths, "rules": rules[False], "symptoms": json.dumps(symptoms)}
+    return {
+        name: json.dumps(index, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+        for name, index in ((OFFLINE_INDEX, first), (OTHERS_INDEX, second))
+    }
 
 
 def _without_prose(node: Json) -> Json:
@@ -157,11 +187,14 @@ def _without_prose(node: Json) -> Json:
     return slim
 
 
-def load_index(index: dict[str, Json]) -> Catalogue:
-    """The catalogue of an index; what only a firing rule needs is parsed when it fires."""
+def load_index(offline: dict[str, Json], others: dict[str, Json] | None = None) -> Catalogue:
+    """The catalogue of an index; what only a firing rule needs is parsed when it fires.
+
+    Without `others` it has the rules for files alone, and no symptoms.
+    """
     from pfdoctor.core.compact import Decoder
 
-    schema = Deferred(lambda: FactsSchema(json.loads(index["schema"])))
+    schema = Deferred(lambda: FactsSchema(json.loads(offline["schema"])))
 
     def words(raw: Json, each: str | None) -> Wording:
         from pfdoctor.core.rule_reader import parse_wording
@@ -174,9 +207,13 @@ def load_index(index: dict[str, Json]) -> Catalogue:
     def symptoms() -> dict[str, Symptom]:
         from pfdoctor.core.rule_reader import parse_symptom
 
-        parsed = {name: parse_symptom(name, raw, schema()) for name, raw in json.loads(index["symptoms"]).items()}
+        raws = json.loads(others["symptoms"]) if others is not None else {}
+        parsed = {name: parse_symptom(name, raw, schema()) for name, raw in raws.items()}
         return {name: symptom for name, (symptom, _) in parsed.items() if symptom is not None}
 
-    decoder = Decoder(index["paths"], PREDICATES)
-    rules = {rule_id: decoder.rule(rule_id, code, words) for rule_id, code in index["rules"].items()}
-    return Catalogue(rules, schema, Deferred(symptoms))
+    rules: dict[str, Rule] = {}
+    for part in (offline, others):
+        if part is not None:
+            decoder = Decoder(part["paths"], PREDICATES)
+            rules |= {rule_id: decoder.rule(rule_id, code, words) for rule_id, code in part["rules"].items()}
+    return Catalogue(rules, schema, Deferred(symptoms), () if others is not None else tuple(offline["elsewhere"]))

@@ -103,7 +103,7 @@ def test_explain(run: Run, name: str) -> None:
         assert part in " ".join(ended.out.split()), part
 
 
-@pytest.mark.parametrize("name", ["routes-mising", "environmnt/routes-missing", "-", "", "deployment/routes-missing"])
+@pytest.mark.parametrize("name", ["routes-mising", "environmnt/routes-missing", "", "deployment/routes-missing"])
 def test_explain_what_is_not_there(run: Run, name: str) -> None:
     ended = run("explain", name)
     assert (ended.code, ended.out) == (2, "")

@@ -15,8 +15,6 @@ from pfdoctor.cloud.reading import Reading
 from pfdoctor.core.model import Unknown
 from pfdoctor.simulator.certificates import Authority
 
-pytestmark = pytest.mark.filterwarnings("ignore:It is recommended to use web")
-
 GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-chat"
 DEPLOYMENT = f"{WORKSPACE}/onlineEndpoints/chat/deployments/blue"
@@ -139,12 +137,25 @@ def test_pages_in_a_circle_end(azure: Any) -> None:
 
 @pytest.mark.parametrize(
     ("link", "code"),
-    [("https://evil.example/x", "foreign-page"), ("http://127.0.0.1/x", "foreign-page"), (3, "wrong-type")],
+    [
+        ("https://evil.example/x", "foreign-page"),
+        ("http://127.0.0.1/x", "foreign-page"),
+        ("https://[", "foreign-page"),
+        (3, "wrong-type"),
+    ],
 )
 def test_a_page_elsewhere_is_not_asked_for(azure: Any, link: Any, code: str) -> None:
     azure.simulator.inject({"path": "connections"}, {"kind": "wrong-type", "body": {"value": [{}], "nextLink": link}})
     assert azure.read(listing).incomplete.code == code
     assert len([one for one in azure.simulator.requests if one.server == "arm"]) == 1
+
+
+def test_an_answer_that_is_nested_too_deeply(azure: Any) -> None:
+    body: Any = {}
+    for _ in range(200):
+        body = {"a": [body]}
+    azure.simulator.inject({"path": "workspaces"}, {"kind": "wrong-type", "body": body})
+    assert azure.read(get).value.code == "malformed"
 
 
 def test_an_item_that_is_none_leaves_the_list_incomplete(azure: Any) -> None:
@@ -156,7 +167,7 @@ def test_an_item_that_is_none_leaves_the_list_incomplete(azure: Any) -> None:
 def test_nobody_logged_in_ends_the_run(azure: Any) -> None:
     azure.simulator.inject({"path": "/msi/"}, {"kind": "status", "status": 400, "message": "Identity not found"})
     with pytest.raises(AuthenticationError, match="managed identity"):
-        azure.read(get)
+        azure.read(get, fresh=True)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +178,7 @@ def test_no_way_there(azure: Any, address: str, code: str) -> None:
     cloud = azure.cloud
     azure.cloud = cloud._replace(resource_manager=address)
     try:
-        assert azure.read(get).value.code == code
+        assert azure.read(get, fresh=True).value.code == code
     finally:
         azure.cloud = cloud
 
@@ -176,8 +187,17 @@ def test_an_authority_that_is_not_trusted(azure: Any, tmp_path: Path) -> None:
     bundle = azure.environment["REQUESTS_CA_BUNDLE"]
     azure.environment["REQUESTS_CA_BUNDLE"] = str(Authority(tmp_path).ca_file)
     try:
-        value = azure.read(get).value
+        value = azure.read(get, fresh=True).value
     finally:
         azure.environment["REQUESTS_CA_BUNDLE"] = bundle
     assert value.code == "tls"
     assert "REQUESTS_CA_BUNDLE" in value.detail
+
+
+def test_the_proxy_of_the_environment_is_used(azure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert azure.read(get, fresh=True).value.code == "proxy"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert azure.read(get, fresh=True).unknown is None

@@ -409,7 +409,19 @@ CASES: dict[str, Case] = {
         ["connection-category-unsupported"],
         FOLLOWS,
         extension="azureml",
-        stub=(200, {"name": "aoai", "properties": {"authType": "ApiKey", "category": "ApiKey", "target": "https://x"}}),
+        stub=(
+            200,
+            {
+                "name": "aoai",
+                "properties": {
+                    "authType": "ApiKey",
+                    "category": "ApiKey",
+                    "target": "https://x",
+                    "credentials": {"key": "-"},
+                    "metadata": {},
+                },
+            },
+        ),
     ),
     "auth-type-unsupported": Case(
         "A connection signs in in a way that promptflow does not know",
@@ -657,6 +669,7 @@ CASES: dict[str, Case] = {
             "chat.py": "async def chat(question: str):\n    for word in question.split():\n        yield word\n",
         },
         ["async-generator-on-flask"],
+        requests=(raw('{"question": "hi"}', Content_Type="application/json", Accept="text/event-stream"),),
     ),
     "template-syntax": Case(
         "A prompt is no Jinja",

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from pfdoctor import catalog
 from pfdoctor.core.example import run_examples
 
-README = "before\n<!-- output -->\nold\n<!-- /output -->\n<!-- rules -->\nold\n<!-- /rules -->\nafter\n"
+README = "before\n<!-- output -->\nold\n<!-- /output -->\n<!-- demo -->\nold\n<!-- /demo -->\n<!-- rules -->\nold\n<!-- /rules -->\nafter\n"
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_every_leaf_matters(rule: Rule) -> None:
     def results(one: Rule) -> list[tuple[Status, int]]:
         found = []
         for example in rule.wording.tests:
-            status, result = outcome(one, facts_of(example), CATALOGUE)
+            status, result = outcome(one, facts_of(example, rule.views[0]), CATALOGUE)
             found.append((status, len(result.findings)))
         return found
 
@@ -168,9 +168,12 @@ def test_every_symptom_is_used() -> None:
 
 def test_index_equals_the_yaml() -> None:
     """What a wheel reads at start is what the rule files say."""
-    loaded = catalog.load_index(json.loads(catalog.build_index(RULES)))
+    offline, others = map(json.loads, catalog.build_index(RULES).values())
+    loaded = catalog.load_index(offline, others)
     encoder = Encoder()
-    assert list(loaded.rules) == sorted(CATALOGUE.rules)
+    assert sorted(loaded.rules) == sorted(CATALOGUE.rules)
+    assert sorted(catalog.load_index(offline).rules) == sorted(set(CATALOGUE.rules) - set(others["rules"]))
+    assert {name.rpartition("/")[2] for name in offline["elsewhere"]} == set(others["rules"])
     for rule_id, rule in loaded.rules.items():
         full = CATALOGUE.rules[rule_id]
         assert encoder.rule(rule, None) == encoder.rule(full, None)

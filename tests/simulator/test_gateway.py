@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from pfdoctor.simulator.container import StandIn
 from pfdoctor.simulator.dataplane import (
     Answer,
     ContainerType,
@@ -28,6 +29,7 @@ from pfdoctor.simulator.dataplane import (
 )
 from pfdoctor.simulator.gateway import GUIDE, Gateway
 from pfdoctor.simulator.latency import latencies
+from pfdoctor.simulator.promptflow_server import PromptflowServer, PromptflowServing, Surroundings
 
 WORKSPACE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/chat"
@@ -213,8 +215,9 @@ def test_mirrored_requests_reach_the_other_deployment_and_nobody_sees_its_answer
 def test_every_answer_names_its_request_and_its_deployment() -> None:
     status, headers, _ = ask(World(deployment()), x_ms_client_request_id="me and you!" * 9, x_request_id="mine")
     assert status == 200
-    assert headers["azureml-model-deployment"] == "blue"
+    assert headers["azureml-model-deployment"] == headers["azureml-model-session"] == "blue"
     assert len(headers["x-request-id"]) == 36
+    assert headers["x-ms-request-id"] == headers["x-request-id"]
     assert headers["x-ms-client-request-id"] == ("meandyou" * 9)[:40]
     assert headers["ms-azureml-model-time"] == "0"
 
@@ -492,6 +495,44 @@ def test_more_than_twice_the_concurrency_is_429_and_the_others_wait() -> None:
             assert {reply[0] for reply in await asyncio.gather(*waiting)} == {200}
 
     asyncio.run(run())
+
+
+def test_what_the_flow_prints_is_logged_at_each_run() -> None:
+    world = World(deployment(simulation={"prints": ["RateLimitError #1, Retry-After=3"]}))
+
+    async def conversation(client: Client) -> None:
+        await client.score()
+        await client.score()
+
+    talk(world, conversation)
+    assert world.lines.count("blue: RateLimitError #1, Retry-After=3") == 2
+
+
+def test_the_real_app_stands_only_where_the_scenario_names_a_flow(tmp_path: Path) -> None:
+    (tmp_path / "chat").mkdir()
+    world = World(deployment("blue"), deployment("green", {"flow": "chat"})._replace(folder=tmp_path))
+    nobody = str(tmp_path / "no-interpreter")
+    serve = PromptflowServing(Surroundings(nobody, "http://127.0.0.1:1", tmp_path / "ca.pem", lambda _: {}))
+    chat = world.endpoint("chat")
+    assert chat is not None
+    assert isinstance(serve(chat, chat.deployments["blue"], world), StandIn)
+    real = serve(chat, chat.deployments["green"], world)
+    assert isinstance(real, PromptflowServer)
+
+    async def start() -> bool:
+        try:
+            return await real.ready() or await real.ready()
+        finally:
+            await real.close()
+
+    assert not asyncio.run(start())
+    assert world.lines == [f"green: FileNotFoundError: [Errno 2] No such file or directory: {nobody!r}"] * 2
+
+
+def test_a_flow_that_is_not_there_ends_the_container() -> None:
+    world = World(deployment(simulation={"flow": "nowhere"}))
+    assert ask(world, "GET", "health")[0] == 424
+    assert any("FileNotFoundError" in line for line in world.lines)
 
 
 def test_injected_faults_of_the_gateway_do_not_reach_the_container() -> None:

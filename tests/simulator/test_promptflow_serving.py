@@ -1,87 +1,54 @@
-"""The real serving app of promptflow behind the gateway, its Azure calls answered on loopback; the stand-in beside it.
+"""The real serving app of promptflow behind the simulator's gateway, and a simulator with a stand-in beside it.
 
-Needs an interpreter with promptflow, named by PFDOCTOR_PROMPTFLOW_PYTHON; tests/run.py makes one where there is none.
+Two things are shown at once: what the real app does in each state of the simulated Azure, and that the stand-in does
+the same, to the byte of its answers and to the lines of its log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import datetime as dt
 import json
 import re
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
 import pytest
-from aiohttp import web
 
-from pfdoctor.simulator.certificates import Authority
-from pfdoctor.simulator.dataplane import ContainerType, Deployment, Endpoint, Identity
-from pfdoctor.simulator.gateway import GUIDE, Gateway
-from pfdoctor.simulator.promptflow_server import PromptflowServing, Surroundings
-from pfdoctor.simulator.proxy import ConnectProxy
+from pfdoctor.simulator.gateway import GUIDE
+from pfdoctor.simulator.machine_learning import keys_of
+from pfdoctor.simulator.promptflow_server import PYTHON_VARIABLE
+from pfdoctor.simulator.scenario import Scenario
+from pfdoctor.simulator.simulator import Simulator
 
 pytestmark = pytest.mark.promptflow
 
-SCENARIOS = Path(__file__).parents[2] / "examples" / "scenarios"
-WORKSPACE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
+GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"
+WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-chat"
+ENDPOINT = f"{WORKSPACE}/onlineEndpoints/chat"
+IDENTITY = "6287c88a-0000-4000-8000-000000000001"
+LOOKUP = f"{WORKSPACE.replace('resourceGroups', 'resourcegroups')}/connections/aoai/listsecrets"
+SECRETS_READER = "Azure Machine Learning Workspace Connection Secrets Reader"
+SCENARIO = """\
+extends: {examples}/healthy.yaml
+settings: {{propagation: 300}}
+simulation:
+  ${{deployment}}:
+    flow: {examples}/flows/describe
+    answer: {{answer: "hi, at aoai-chat.openai.azure.com"}}
+"""
+NO_ROLE = "roleAssignments:\n  chat-secrets: !remove\n"
+NO_CONNECTION = "resources:\n  ${workspace}/connections/aoai: !remove\n"
+QUESTION = '{"question": "hi"}'
 
 
-class Azure:
-    """The identity endpoint and the one resource manager call that the app makes, and a world around them."""
-
-    def __init__(self, listed: int) -> None:
-        self.listed = listed
-        """The status of listsecrets."""
-        self.calls: list[str] = []
-        self.lines: list[str] = []
-        own_id = f"{WORKSPACE}/onlineEndpoints/chat"
-        simulation = {"flow": "flows/describe", "answer": {"answer": "hi, at aoai.invalid"}}
-        blue = Deployment("blue", f"{own_id}/deployments/blue", "Succeeded", {}, 60, 1, 1, simulation, SCENARIOS)
-        identity = Identity(system="principal")
-        self.chat = Endpoint("chat", own_id, "Key", {"blue": 100}, {}, True, identity, {"blue": blue})
-
-    async def token(self, request: web.Request) -> web.Response:
-        assert request.headers["X-IDENTITY-HEADER"] == "of chat"
-        now, resource = int(time.time()), request.query["resource"]
-        claims = {"aud": resource, "exp": now + 3600, "oid": "principal"}
-        parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in ({"alg": "none"}, claims)]
-        token = ".".join(part.rstrip("=") for part in [*parts, ""])
-        return web.json_response({"access_token": token, "expires_on": now + 3600, "resource": resource})
-
-    async def manage(self, request: web.Request) -> web.Response:
-        self.calls.append(f"{request.method} https://{request.host}{request.path_qs}")
-        properties = {
-            "authType": "ApiKey",
-            "category": "AzureOpenAI",
-            "target": "https://aoai.invalid/",
-            "credentials": {"key": "of nothing"},
-            "metadata": {"ApiType": "Azure", "ApiVersion": "2024-02-01"},
-        }
-        body = {"name": "aoai", "properties": properties} if self.listed == 200 else {"error": {}}
-        return web.json_response(body, status=self.listed)
-
-    def endpoint(self, name: str) -> Endpoint | None:
-        return self.chat if name == "chat" else None
-
-    def accepts(self, endpoint: Endpoint, credential: str) -> bool:
-        return endpoint is self.chat and credential == "key"
-
-    def list_secrets(self, principal: str, workspace: str, connection: str) -> int:
-        assert (principal, workspace, connection) == ("principal", WORKSPACE, "aoai")
-        return self.listed
-
-    def now(self) -> dt.datetime:
-        return dt.datetime.now(dt.timezone.utc)
-
-    def log(self, endpoint: str, deployment: str, container: ContainerType, line: str) -> None:
-        assert (endpoint, deployment, container) == ("chat", "blue", "InferenceServer")
-        self.lines.append(line)
+@pytest.fixture(autouse=True)
+def interpreter(promptflow_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PYTHON_VARIABLE, promptflow_python)
 
 
 class Answer(NamedTuple):
@@ -92,56 +59,55 @@ class Answer(NamedTuple):
     """Without the gateway's addition."""
 
 
-class Site(NamedTuple):
-    url: str
-    session: aiohttp.ClientSession
-    proxy: ConnectProxy
+class Endpoint(NamedTuple):
+    """The endpoint of one simulator, asked as its clients ask it."""
 
-    async def __call__(self, method: str, path: str, body: str = "", accept: str = "*/*", app: str = "real") -> Answer:
-        address = f"{self.url}/{app}/online/chat/{path}"
-        headers = {"Authorization": "Bearer key", "Accept": accept}
+    simulator: Simulator
+    session: aiohttp.ClientSession
+    key: str
+
+    async def __call__(self, method: str, path: str, body: str = "", accept: str = "*/*") -> Answer:
+        address = f"{self.simulator.arm}/online/chat/{path}"
+        headers = {"Authorization": f"Bearer {self.key}", "Accept": accept}
         async with self.session.request(method, address, data=body, headers=headers) as response:
             model_status = response.headers.get("ms-azureml-model-error-statuscode", "")
             text = (await response.text()).removesuffix(GUIDE)
             return Answer(response.status, model_status, response.headers["Content-Type"], text)
 
+    async def logs(self) -> list[str]:
+        """What the person who runs pfdoctor is shown by getLogs."""
+        environment = self.simulator.environment
+        query = {"resource": "https://management.azure.com"}
+        secret = {"X-IDENTITY-HEADER": environment["IDENTITY_HEADER"]}
+        async with self.session.get(environment["IDENTITY_ENDPOINT"], params=query, headers=secret) as response:
+            token = (await response.json())["access_token"]
+        address = f"{self.simulator.arm}{ENDPOINT}/deployments/blue/getLogs?api-version=2023-04-01-preview"
+        bearer = {"Authorization": f"Bearer {token}"}
+        async with self.session.post(address, json={}, headers=bearer) as response:
+            content: str = (await response.json())["content"]
+        return content.splitlines()
+
 
 @asynccontextmanager
-async def serving(azure: Azure, python: str, folder: Path, beside: Azure | None = None) -> AsyncIterator[Site]:
-    """The real app under /real and, for the world `beside`, a stand-in under /stand-in."""
-    authority = Authority(folder)
-    app = web.Application()
-    app.router.add_get("/identity", azure.token)
-    app.router.add_post("/subscriptions/{rest:.*}", azure.manage)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority.server_context("management.azure.com")).start()
-    (plain, tls) = (address[1] for address in runner.addresses)
-    proxy = ConnectProxy({"management.azure.com:443": ("127.0.0.1", tls)})
-    await proxy.start()
-    variables = {"IDENTITY_ENDPOINT": f"http://127.0.0.1:{plain}/identity", "IDENTITY_HEADER": "of chat"}
-    surroundings = Surroundings(python, proxy.url, authority.ca_file, lambda _: variables)
-    gateway = Gateway(azure, PromptflowServing(surroundings))
-    front = web.Application()
-    for prefix, routes in (("/real", gateway.routes()), ("/stand-in", Gateway(beside or azure).routes())):
-        part = web.Application()
-        part.add_routes(routes)
-        front.add_subapp(prefix, part)
-    front_runner = web.AppRunner(front)
-    await front_runner.setup()
-    await web.TCPSite(front_runner, "127.0.0.1", 0).start()
-    try:
-        async with aiohttp.ClientSession() as session:
-            yield Site(f"http://127.0.0.1:{front_runner.addresses[0][1]}", session, proxy)
-    finally:
-        await gateway.close()
-        await proxy.close()
-        await front_runner.cleanup()
-        await runner.cleanup()
+async def endpoint(simulator: Simulator) -> AsyncIterator[Endpoint]:
+    """A client of the endpoint that has its key, and trusts the simulator's authority."""
+    context = ssl.create_default_context(cafile=simulator.ca_file)
+    resource = simulator.world.store.get(ENDPOINT)
+    assert resource is not None
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+        yield Endpoint(simulator, session, keys_of(simulator.world.secrets, resource)["primaryKey"])
 
 
-QUESTION = '{"question": "hi"}'
+@contextmanager
+def both(folder: Path, root: Path, more: str) -> Iterator[tuple[Simulator, Simulator]]:
+    """The same world twice: with the real app, and with a stand-in."""
+    file = folder / "scenario.yaml"
+    file.write_text(SCENARIO.format(examples=root / "examples" / "scenarios") + more)
+    scenario = Scenario.load(file)
+    with Simulator(scenario, serving="promptflow") as real, Simulator(scenario) as beside:
+        yield real, beside
+
+
 ASKED = [
     ("GET", "health", "", "*/*"),
     ("GET", "version", "", "*/*"),
@@ -160,13 +126,11 @@ ASKED = [
 ]
 
 
-def test_without_the_role_scoring_fails_and_with_it_the_same_process_answers(
-    promptflow_python: str, tmp_path: Path
+def test_without_the_role_scoring_fails_and_once_it_is_in_effect_the_same_process_answers(
+    root: Path, tmp_path: Path
 ) -> None:
-    azure, beside = Azure(listed=403), Azure(listed=403)
-
-    async def conversation() -> None:
-        async with serving(azure, promptflow_python, tmp_path, beside) as ask:
+    async def conversation(real: Simulator, beside: Simulator) -> tuple[list[str], list[str]]:
+        async with endpoint(real) as ask, endpoint(beside) as ask_beside:
             health = await ask("GET", "health")
             assert (health.status, json.loads(health.body)["status"]) == (200, "Healthy")
             assert json.loads((await ask("GET", "swagger.json")).body)["info"]["x-flow-name"] == "describe"
@@ -174,38 +138,48 @@ def test_without_the_role_scoring_fails_and_with_it_the_same_process_answers(
             assert (refused.status, refused.model_status) == (424, "400")
             message = json.loads(refused.body)["error"]["message"]
             assert message.startswith("Access denied to list workspace secret due to invalid authentication.")
-            assert await ask("POST", "score", QUESTION, app="stand-in") == refused
-            azure.listed = beside.listed = 200
-            for request in ASKED:  # and the stand-in says the same
-                assert await ask(*request) == await ask(*request, app="stand-in")
+            assert await ask_beside("POST", "score", QUESTION) == refused
+            for simulator in (real, beside):
+                grant = partial(simulator.world.grant, IDENTITY, SECRETS_READER, WORKSPACE)
+                simulator.run(grant)
+            assert await ask("POST", "score", QUESTION) == refused  # granted, and not in effect yet
+            assert await ask_beside("POST", "score", QUESTION) == refused
+            for simulator in (real, beside):
+                simulator.advance(301)
+            for request in ASKED:
+                assert await ask(*request) == await ask_beside(*request)
             answer = await ask("POST", "score", QUESTION)
-            assert (answer.status, answer.body) == (200, '{"answer":"hi, at aoai.invalid"}\n')
+            assert (answer.status, answer.body) == (200, '{"answer":"hi, at aoai-chat.openai.azure.com"}\n')
             failed = await ask("POST", "score", '{"question": "boom"}')
             assert (failed.status, failed.model_status) == (424, "400")
             assert json.loads(failed.body)["error"]["message"] == "Execution failure in 'describe': (ValueError) boom"
-            assert [host for host in ask.proxy.refused if not host.endswith(".monitor.azure.com:443")] == []
+            return await ask.logs(), await ask_beside.logs()
 
-    asyncio.run(conversation())
-    path = WORKSPACE.replace("resourceGroups", "resourcegroups") + "/connections/aoai/listsecrets"
-    # At start, at the first request, and at the one that got it.
-    assert azure.calls == [f"POST https://management.azure.com{path}?api-version=2023-04-01-preview"] * 3
-    assert any("[ERROR] - Promptflow serving app error: {'message': \"Access denied" in line for line in azure.lines)
-    assert _of_the_app(beside.lines) - _of_the_app(azure.lines) == set()
+    with both(tmp_path, root, NO_ROLE) as (real, beside):
+        logs, logs_beside = asyncio.run(conversation(real, beside))
+        lookups = [request for request in real.requests if request.path == LOOKUP]
+        # At start, without the role, granted too recently, and at the request that got it.
+        assert [(request.principal, request.status) for request in lookups] == [(IDENTITY, 403)] * 3 + [(IDENTITY, 200)]
+        assert real._proxy is not None
+        assert [host for host in real._proxy.refused if not host.endswith(".monitor.azure.com:443")] == []
+    assert any("[ERROR] - Promptflow serving app error: {'message': \"Access denied" in line for line in logs)
+    assert sum("Booting worker" in line for line in logs) == 2  # of the scenario, and of the process
+    assert _of_the_app(logs_beside) - _of_the_app(logs) == set()
 
 
-def test_a_connection_that_is_not_there_ends_it(promptflow_python: str, tmp_path: Path) -> None:
-    azure = Azure(listed=404)
-
-    async def conversation() -> None:
-        async with serving(azure, promptflow_python, tmp_path) as ask:
+def test_a_connection_that_is_not_there_ends_it(root: Path, tmp_path: Path) -> None:
+    async def conversation(real: Simulator, beside: Simulator) -> tuple[list[str], list[str]]:
+        async with endpoint(real) as ask, endpoint(beside) as ask_beside:
             first, second = await ask("GET", "health"), await ask("GET", "health")
             assert (first.status, first.model_status) == (424, "503")
-            assert first == second == await ask("GET", "health", app="stand-in")
+            assert first == second == await ask_beside("GET", "health")
+            return await ask.logs(), await ask_beside.logs()
 
-    asyncio.run(conversation())
-    assert len(azure.calls) == 1
-    assert any("OpenURLNotFoundError: Open url /subscriptions/s/resourcegroups/rg/" in line for line in azure.lines)
-    assert any(line.endswith("Reason: Worker failed to boot.") for line in azure.lines)
+    with both(tmp_path, root, NO_CONNECTION) as (real, beside):
+        for lines in asyncio.run(conversation(real, beside)):
+            assert any("OpenURLNotFoundError: Open url /subscriptions/11111111" in line for line in lines)
+            assert any(line.endswith("Reason: Worker failed to boot.") for line in lines)
+        assert [request.status for request in real.requests if request.path == LOOKUP] == [404]
 
 
 def _of_the_app(lines: list[str]) -> set[str]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pfdoctor.cli.options import (
+    Cloud,
     Color,
     ConfidenceMin,
+    Credential,
+    Deployment,
+    Endpoint,
     ExitZero,
     ExtendSelect,
     FailOn,
@@ -19,24 +23,34 @@ from pfdoctor.cli.options import (
     FilesFrom,
     FixLevel,
     Format,
+    FromAzConfig,
     Ignore,
+    LiveToo,
     NoProgress,
     Output,
     Paths,
+    Probe,
+    ProbeScore,
     Quiet,
     Replayed,
+    ResourceGroup,
     Rules,
     Select,
     SeverityMin,
     Statistics,
+    Subscription,
+    Timeout,
     Verbose,
+    Workspace,
     Yes,
     option,
 )
+from pfdoctor.cli.target import Given
 from pfdoctor.core.model import Confidence, Level, PfdoctorError, Report, Severity
 
 if TYPE_CHECKING:
     from pfdoctor.cli.run import Run
+    from pfdoctor.cli.snapshot import Snapshot
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -47,6 +61,18 @@ NOTHING = "no flow, deployment, endpoint, environment or model definition was fo
 def check(
     paths: Paths = None,
     files_from: FilesFrom = None,
+    live: LiveToo = False,
+    endpoint: Endpoint = None,
+    deployment: Deployment = None,
+    workspace: Workspace = None,
+    resource_group: ResourceGroup = None,
+    subscription: Subscription = None,
+    from_az_config: FromAzConfig = False,
+    cloud: Cloud = None,
+    credential: Credential = "default",
+    probe: Probe = False,
+    probe_score: ProbeScore = None,
+    timeout: Timeout = 30.0,
     facts: Replayed = None,
     select: Select = None,
     ignore: Ignore = None,
@@ -71,10 +97,11 @@ def check(
 ) -> int:
     """Find what will keep a flow from deploying or answering, from files alone.
 
+    With --live the workspace is looked at, too: both views side by side, and where they differ.
     With --fix it goes the short way through `plan` and `apply`: safe fixes, and those that somebody agrees to.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings (with --diff: changes), 2 usage, 3 internal error,
-    5 nothing to examine, 6 undecided rules with --fail-on-unknown, 7 a fix failed or did not hold.
+    4 not logged in, 5 nothing to examine, 6 undecided rules with --fail-on-unknown, 7 a fix failed or did not hold.
     """
     from pfdoctor.cli.deliver import Delivery, gate, pair
     from pfdoctor.cli.own_rules import load
@@ -89,7 +116,13 @@ def check(
         verbose > 0,
         stat,
     )
-    catalogue = load(rules)
+    given = Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config)
+    if given.any and not live:
+        raise PfdoctorError("what names a live endpoint goes with --live: pfdoctor check PATH --live")
+    snapshot = _snapshot(facts, paths, files_from, live=live)
+    # what a snapshot holds besides files is looked at too
+    more = live or (snapshot is not None and any(case.has_view("live") or case.has_logs for case in snapshot.cases))
+    catalogue = load(rules, offline=not more)
     selection = Selection(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
@@ -106,34 +139,42 @@ def check(
         failed = wanted.fix(yes=yes)
         if failed:
             return failed
-    report = Source(paths, files_from, facts, progress=not (no_progress or quiet)).examine(run)
+    if snapshot is not None and facts is not None:
+        from pfdoctor.cli.snapshot import replay
+
+        report = run.report(replay(snapshot, run.examine, facts), snapshot.problems)
+    elif live:
+        from pfdoctor.cli.live import Live
+        from pfdoctor.cli.live_check import examine as examine_live
+
+        asked = Live(given, cloud, credential, probe, probe_score, timeout, progress=not (no_progress or quiet))
+        report = examine_live(run, given_paths(paths, files_from), asked)
+    else:
+        report = _examine(run, paths, files_from, progress=not (no_progress or quiet))
     return delivery.deliver(report, nothing=NOTHING)
 
 
-class Source(NamedTuple):
-    """Where the facts come from: paths, a list of paths, or a snapshot."""
+def _snapshot(
+    facts: str | None, paths: Sequence[Path] | None, files_from: str | None, *, live: bool
+) -> Snapshot | None:
+    """The snapshot to replay, if any. Raises PfdoctorError where something else is to be read, too."""
+    if facts is None:
+        return None
+    if paths or files_from is not None or live:
+        raise PfdoctorError("--facts replays a snapshot, so it takes no PATH and no --live")
+    from pfdoctor.cli.snapshot import read
 
-    paths: Sequence[Path] | None
-    files_from: str | None
-    facts: str | None
-    progress: bool
+    return read(facts)
 
-    def examine(self, run: Run) -> Report:
-        """Diagnose every case. Raises PfdoctorError where a snapshot and paths are given at once."""
-        if self.facts is not None:
-            if self.paths or self.files_from is not None:
-                raise PfdoctorError("--facts replays a snapshot, so it takes no PATH")
-            from pfdoctor.cli.snapshot import read, replay
 
-            snapshot = read(self.facts)
-            return run.report(replay(snapshot, run.examine, self.facts), snapshot.problems)
+def _examine(run: Run, paths: Sequence[Path] | None, files_from: str | None, *, progress: bool) -> Report:
+    """Diagnose every case of the files."""
+    from pfdoctor.cli.parallel import examine
+    from pfdoctor.cli.progress import Bar
+    from pfdoctor.cli.run import given_paths
+    from pfdoctor.collect.folder import scan
 
-        from pfdoctor.cli.parallel import examine
-        from pfdoctor.cli.progress import Bar
-        from pfdoctor.cli.run import given_paths
-        from pfdoctor.collect.folder import scan
-
-        scans, problems = scan(given_paths(self.paths, self.files_from))
-        total = sum(len(one.plans) for one in scans)
-        with closing(Bar(wanted=self.progress)) as bar:
-            return run.report(bar.over(examine(scans, run.examine), total), problems)
+    scans, problems = scan(given_paths(paths, files_from))
+    total = sum(len(one.plans) for one in scans)
+    with closing(Bar(wanted=progress)) as bar:
+        return run.report(bar.over(examine(scans, run.examine), total), problems)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 DEFAULT = "secret-role-missing"
+REQUEST = "request.json"
 _PREFIXES = ("AZURE_", "ARM_", "IDENTITY_", "MSI_")
 
 
@@ -60,9 +62,10 @@ def demo(
     file = _file(scenario)
     with Simulator(Scenario.load(file)) as simulator, _environment(simulator):
         where = _endpoint(simulator)
-        _introduce(file, where)
+        _introduce(file, where, color)
         catalogue = load(None)
-        live = Live(Given(*where), None, "managed-identity", True, None, 30.0, progress=not no_progress)
+        request = _folder() / REQUEST
+        live = Live(Given(*where), None, "managed-identity", True, request, 30.0, progress=not no_progress)
         gathered = Inputs(None, None, None, live).gather(catalogue)
         run = Run(catalogue, choose(catalogue, Selection()))
         report = run.report(map(run.examine, gathered.cases), gathered.problems)
@@ -84,19 +87,20 @@ def _folder() -> Path:
 
 
 def _titles() -> Iterator[tuple[str, str]]:
-    """Each scenario with the sentence at the top of its file."""
+    """Each scenario with the comment at the top of its file."""
     for file in sorted(_folder().glob("*.yaml")):
-        first = file.read_text("utf-8").partition("\n")[0]
-        yield file.stem, first.removeprefix("#").strip()
+        comment = takewhile(lambda text: text.startswith("# "), file.read_text("utf-8").splitlines())
+        yield file.stem, " ".join(text.removeprefix("# ") for text in comment)
 
 
 def _list() -> None:
-    from pfdoctor.cli.output import print_lines
-    from pfdoctor.report.style import line
+    from pfdoctor.cli.output import print_lines, width
+    from pfdoctor.report.style import Span, wrap
 
     titles = list(_titles())
     widest = max((len(name) for name, _ in titles), default=0)
-    print_lines([line(f"{name:{widest}}  {title}") for name, title in titles], "never")
+    for name, title in titles:
+        print_lines(wrap([Span(f"{name:{widest}}  "), Span(title, "dim")], width(), rest=" " * (widest + 2)), "never")
 
 
 def _file(name: str) -> Path:
@@ -133,17 +137,13 @@ def _endpoint(simulator: Simulator) -> Where:
     return resolve(Given(endpoint=endpoint))
 
 
-def _introduce(file: Path, where: Where) -> None:
-    from pfdoctor.cli.output import print_lines
-    from pfdoctor.report.style import EMPTY, Span, line
+def _introduce(file: Path, where: Where, color: str) -> None:
+    from pfdoctor.cli.output import print_lines, width
+    from pfdoctor.report.style import EMPTY, Span, line, wrap
 
     title = dict(_titles())[file.stem]
-    command = f"pfdoctor diagnose -e {where.endpoint} -w {where.workspace} -g {where.resource_group} --probe"
-    print_lines(
-        [
-            line(Span("A simulated Azure on this machine: ", "dim"), Span(f"{file.stem}. ", "strong"), Span(title)),
-            line(Span("$ ", "dim"), Span(command, "fix")),
-            EMPTY,
-        ],
-        "never",
+    command = (
+        f"pfdoctor diagnose -e {where.endpoint} -w {where.workspace} -g {where.resource_group} --probe-score {REQUEST}"
     )
+    story = [Span("A simulated Azure on this machine: ", "dim"), Span(title)]
+    print_lines([*wrap(story, width()), line(Span(f"$ {command}", "fix")), EMPTY], color)

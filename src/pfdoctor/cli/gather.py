@@ -39,8 +39,11 @@ class Inputs(NamedTuple):
         problems: list[dict[str, Json]] = []
         logs = self._read_logs(catalogue, problems)
         declared = self._read_files(problems) if self.paths or self.files_from is not None else []
-        answers = self.live.collect(catalogue) if self.live.given.any else []
-        return Gathered(combine(declared, answers, logs), logs, problems)
+        if not self.live.given.any:
+            return Gathered(combine(declared, [], logs), logs, problems)
+        # what the flow's files need tells which permissions have to be read
+        view = likely(declared, "the endpoint").document.get("declared") if declared else None
+        return Gathered(combine(declared, self.live.collect(catalogue, view), logs), logs, problems)
 
     def _read_logs(self, catalogue: Catalogue, problems: list[dict[str, Json]]) -> list[dict[str, Json]]:
         if not self.logs:
@@ -70,7 +73,7 @@ def combine(declared: Sequence[Facts], live: Sequence[Facts], logs: Sequence[dic
     if not declared and not live:
         return [of_logs(logs)] if logs else []
     if not live:
-        return [with_logs(_only(declared, "the log"), logs)] if logs else list(declared)
+        return [with_logs(likely(declared, "the log"), logs)] if logs else list(declared)
     joined, rest = _join(declared, live)
     if logs:
         if len(joined) > 1:
@@ -93,14 +96,17 @@ def with_logs(facts: Facts, logs: Sequence[dict[str, Json]]) -> Facts:
     return facts.with_document(logs=[*(facts.document.get("logs") or ()), *logs])
 
 
-def _only(declared: Sequence[Facts], what: str) -> Facts:
-    """The one case of the files that something can belong to: of several, one with a flow or a deployment."""
-    likely = [facts for facts in declared if facts.case["kind"] in ("flow", "deployment")] or list(declared)
-    if len(likely) > 1:
-        names = ", ".join(facts.case["name"] for facts in likely[:_NAMES_SHOWN])
-        more = f" and {len(likely) - _NAMES_SHOWN} more" if len(likely) > _NAMES_SHOWN else ""
+def likely(declared: Sequence[Facts], what: str) -> Facts:
+    """The one case of the files that something can belong to: of several, one with a flow or a deployment.
+
+    Raises PfdoctorError where it is not clear which.
+    """
+    found = [facts for facts in declared if facts.case["kind"] in ("flow", "deployment")] or list(declared)
+    if len(found) > 1:
+        names = ", ".join(facts.case["name"] for facts in found[:_NAMES_SHOWN])
+        more = f" and {len(found) - _NAMES_SHOWN} more" if len(found) > _NAMES_SHOWN else ""
         raise PfdoctorError(f"{what} could belong to any of {names}{more}: point PATH at the one it is of")
-    return likely[0]
+    return found[0]
 
 
 def _join(declared: Sequence[Facts], live: Sequence[Facts]) -> tuple[list[Facts], list[Facts]]:
@@ -113,7 +119,7 @@ def _join(declared: Sequence[Facts], live: Sequence[Facts]) -> tuple[list[Facts]
             joined.append(facts)
             continue
         rest.remove(match)
-        joined.append(_both(match, facts))
+        joined.append(both(match, facts))
     return joined, rest
 
 
@@ -122,7 +128,7 @@ def _declaring(live: Facts, declared: Sequence[Facts], *, alone: bool) -> Facts 
     named = [facts for facts in declared if _names(facts.document.get("declared")) == _names(live.document.get("live"))]
     if len(named) == 1:
         return named[0]
-    return _only(declared, f"endpoint {live.case['name']}") if alone and declared else None
+    return likely(declared, f"endpoint {live.case['name']}") if alone and declared else None
 
 
 def _names(view: Json) -> tuple[Json, Json] | None:
@@ -134,7 +140,7 @@ def _names(view: Json) -> tuple[Json, Json] | None:
     return (endpoint.lower() if isinstance(endpoint, str) else None, deployment["name"].lower())
 
 
-def _both(declared: Facts, live: Facts) -> Facts:
+def both(declared: Facts, live: Facts) -> Facts:
     """One case with both views; what was joined, and why, is told."""
     document = {**declared.document}
     document["case"] = {**declared.case, "id": live.case.get("id")}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.cli.target import Given, resolve
 from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import PfdoctorError
+from pfdoctor.core.model import Json, PfdoctorError
 from pfdoctor.core.rule import Catalogue
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ class Live(NamedTuple):
     timeout: float
     progress: bool
 
-    def collect(self, catalogue: Catalogue) -> list[Facts]:
+    def collect(self, catalogue: Catalogue, declared: Json = None, *, planned: bool = False) -> list[Facts]:
         """The facts of every deployment that is meant, one case each.
+
+        `declared` is the view of the files, if there are any; with `planned`, what they declare may not exist yet.
 
         Raises PfdoctorError where it is not clear which endpoint is meant, where nobody is logged in, and where
         there is no such endpoint.
@@ -54,6 +56,8 @@ class Live(NamedTuple):
                 probe=self.probe or score is not None,
                 score=score,
                 symptoms=catalogue.symptoms,
+                declared=declared,
+                planned=planned,
                 progress=progress,
                 limits=Limits(read=self.timeout),
             )

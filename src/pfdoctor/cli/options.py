@@ -155,6 +155,9 @@ Yes: TypeAlias = Annotated[bool, option("--yes", "-y", help="Do not ask about fi
 
 # ------------------------------------------------------------------------------------------------ the live endpoint
 
+LiveToo: TypeAlias = Annotated[
+    bool, option("--live", help="Also look at the workspace: what exists, what differs, whether what is planned fits.")
+]
 Endpoint: TypeAlias = Annotated[
     str | None, option("--endpoint", "-e", metavar="NAME", help="The managed online endpoint, or its resource id.")
 ]

@@ -17,11 +17,11 @@ SYMPTOM_SCHEMA = Path("schema") / "symptom.schema.json"
 _SAID_BETTER = frozenset(("additionalProperties", "required", "enum"))
 
 
-def load(directories: Sequence[Path] | None) -> Catalogue:
-    """The catalogue that diagnosing needs: the shipped rules and those of the directories."""
+def load(directories: Sequence[Path] | None, *, offline: bool = False) -> Catalogue:
+    """The catalogue that diagnosing needs: the shipped rules (`offline`: for files alone) and the directories'."""
     for directory in directories or ():
         check_shape(directory)
-    return catalog.load(directories or ())
+    return catalog.load(directories or (), offline=offline)
 
 
 def load_full(directories: Sequence[Path] | None) -> Catalogue:

@@ -52,9 +52,15 @@ def find(catalogue: Catalogue, pattern: str) -> list[Rule]:
             for rule in catalogue.rules.values()
             if fnmatchcase(rule.id, pattern) or fnmatchcase(f"{rule.category}/{rule.id}", pattern)
         ]
+    if not found and _names(catalogue.elsewhere, pattern):
+        raise PfdoctorError(f"{pattern} needs more than files: run it by pfdoctor diagnose, with --endpoint or --log")
     if not found:
         raise PfdoctorError(f"there is no rule {pattern!r}{_hint(catalogue, pattern)}")
     return found
+
+
+def _names(rules: Iterable[str], pattern: str) -> bool:
+    return any(fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern) for name in rules)
 
 
 def _hint(catalogue: Catalogue, pattern: str) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import pfdoctor
 from pfdoctor.core.facts import Facts, FactsError
-from pfdoctor.core.model import Json, PfdoctorError, Reading
+from pfdoctor.core.model import Json, PfdoctorError, Source
 
 SCHEMA_NAME = "pfdoctor/snapshot/v1"
 _SHAPES: dict[str, type | tuple[type, ...]] = {
@@ -121,7 +121,7 @@ def _check_case(name: str, index: int, document: dict[str, Json]) -> None:
 
 def _is_place(value: Json) -> bool:
     if isinstance(value, dict):
-        return isinstance(value.get("id"), str) and set(value) <= set(Reading._fields)
+        return isinstance(value.get("id"), str) and set(value) <= set(Source._fields)
     if not isinstance(value, list) or not 1 <= len(value) <= 4 or not isinstance(value[0], str):
         return False
     return all(isinstance(number, int) and number > 0 for number in value[1:])

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.errors import CloudError
 from pfdoctor.cloud.tls import tls_context
 from pfdoctor.core.model import Json
@@ -147,8 +148,8 @@ def _from_metadata(metadata: Json, wanted: str | None, url: str) -> Cloud:
     elif len(clouds) == 1:
         chosen = clouds
     else:
-        host = urlsplit(url).netloc.lower()
-        chosen = [one for one in clouds if urlsplit(str(one.get("resourceManager"))).netloc.lower() == host]
+        host = _host(url)
+        chosen = [one for one in clouds if _host(one.get("resourceManager")) == host]
     if len(chosen) != 1:
         what = f"no cloud {wanted!r}" if wanted is not None else "no single cloud"
         raise CloudError(f"the metadata at {url} tells {what} among {', '.join(names) or 'none'}: name one by --cloud")
@@ -177,13 +178,18 @@ def _cloud(body: dict[str, Json], url: str) -> Cloud:
 
 def _ml_scope(body: dict[str, Json]) -> str:
     """The audience of the data plane, which no metadata tells: as azure-ai-ml puts it together from the portal's."""
-    host = urlsplit(str(body.get("portal"))).hostname or ""
+    host = _host(body.get("portal")) or ""
     top = host.removeprefix("portal.azure.") if host.startswith("portal.azure.") else "com"
     return f"https://ml.azure.{top}/.default"
 
 
+def _host(address: Json) -> str | None:
+    parts = https_parts(address)
+    return parts.netloc.lower() if parts is not None else None
+
+
 def _address(value: Json, what: str) -> str:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+    parts = https_parts(value)
+    if parts is None:
         raise CloudError(f"{what} is {value!r}, no https address")
     return f"https://{parts.netloc.lower()}{parts.path.rstrip('/')}"

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
+import zlib
 from typing import Any
 
 import aiohttp
@@ -64,6 +65,8 @@ def of_error(error: BaseException) -> Unknown:
     """Why no answer came."""
     if isinstance(error, asyncio.TimeoutError | ServiceResponseTimeoutError | ServiceRequestTimeoutError):
         return Unknown("timeout", "no answer in time")
+    if isinstance(error, zlib.error):
+        return Unknown("malformed", "the answer was compressed badly")
     if isinstance(error, IncompleteReadError):
         return Unknown("truncated", "the answer was cut off")
     chain = list(_chain(error))

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from azure.core.exceptions import AzureError, DecodeError
+from azure.core.exceptions import AzureError
 from azure.core.pipeline import AsyncPipeline
 from azure.core.rest import HttpRequest
 
 from pfdoctor.cloud import faults
+from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.clouds import Cloud
-from pfdoctor.cloud.reading import Reading, Source
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.cloud.reading import Reading
+from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
 
 _MOST_PAGES = 200
+_DEEPEST = 50
 _SAFE = "/()$',:@"
 
 Now = Callable[[], str]
@@ -125,9 +128,10 @@ class Reader:
             return Unknown("page-loop", "the pages of the list go round in circles")
         if len(seen) >= _MOST_PAGES:
             return Unknown("too-many-pages", f"the list has more than {_MOST_PAGES} pages")
-        parts = urlsplit(link)
-        if parts.scheme != "https" or parts.netloc.lower() != self._cloud.host:
-            return Unknown("foreign-page", f"the next page is at {parts.hostname}, which is not {self._cloud.host}")
+        parts = https_parts(link)
+        if parts is None or parts.netloc.lower() != self._cloud.host:
+            where = parts.netloc if parts is not None else "no https address"
+            return Unknown("foreign-page", f"the next page is at {where}, which is not {self._cloud.host}")
         return None
 
     async def _send(
@@ -142,16 +146,18 @@ class Reader:
             content_type = response.headers.get("Content-Type", "")
             text = response.content.decode("utf-8-sig", "replace")
             value = _value(status, content_type, text, permission)
-        except (AzureError, asyncio.TimeoutError, DecodeError) as error:
+        except (AzureError, asyncio.TimeoutError, zlib.error) as error:
             value = faults.of_error(error)
         if isinstance(value, Unknown):
-            value = self._again(value, method, url)
+            value = self._again(value, method, url, body)
         return value, Source(path, api_version, status, request_id, self._now(), method)
 
     @staticmethod
-    def _again(why: Unknown, method: str, url: str) -> Unknown:
+    def _again(why: Unknown, method: str, url: str, body: Json = None) -> Unknown:
         """The reason without secrets, with the command that makes the same request by hand."""
         command = f'az rest --method {method.lower()} --url "{url.replace("$", chr(92) + "$")}"'
+        if body is not None:
+            command += f" --body '{json.dumps(body)}'"
         return why._replace(detail=redact_text(why.detail), collect_command=why.collect_command or command)
 
 
@@ -159,6 +165,18 @@ def _value(status: int, content_type: str, text: str, permission: str | None) ->
     if status != 200:
         return faults.of_answer(status, content_type, text, permission)
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return faults.of_body(content_type, text)
+    return value if _is_shallow(value) else Unknown("malformed", "the answer is nested too deeply")
+
+
+def _is_shallow(value: Json) -> bool:
+    """Whether a value is nested no deeper than what walks through it later can bear."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        below = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [child for one in below for child in one if isinstance(child, dict | list)]
+        if not level:
+            return True
+    return False

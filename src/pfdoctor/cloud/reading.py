@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pfdoctor.core.model import Json, Unknown
-
-
-class Source(NamedTuple):
-    """Where and when something was read, for the origin of the facts in it. `status` is 0 when nothing answered."""
-
-    id: str
-    api_version: str | None
-    status: int
-    request_id: str | None
-    time: str
-    method: str
-
-    def to_json(self) -> dict[str, Json]:
-        return dict(self._asdict())
+from pfdoctor.core.model import Json, Source, Unknown
 
 
 class Reading(NamedTuple):

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pfdoctor.cloud.reading import Source
 from pfdoctor.core.facts import join
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, Source
 from pfdoctor.core.redact import redact_text, redact_value
 
 _EXCERPT_WIDTH = 300

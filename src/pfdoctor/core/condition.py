@@ -222,10 +222,17 @@ def evaluate(condition: Condition, scope: Scope) -> Verdict:
             return _evaluate_leaf(condition, scope)
         case Test(_, paths, predicate):
             found = [scope.look_up(path) for path in paths]
-            missing = tuple(Missing(one.path, one.value) for one in found if isinstance(one.value, Unknown))
+            missing = tuple(Missing(one.path, why) for one in found if (why := _lacking(one.value)) is not None)
             if missing:
                 return Verdict(None, (), missing)
             return Verdict(bool(predicate(*(one.value for one in found))), tuple(map(scope.evidence, found)))
+
+
+def _lacking(value: Json) -> Unknown | None:
+    """Why a value is not there to be tested; of a list or map of which a part was seen, why it was no more."""
+    if isinstance(value, dict) and "$incomplete" in value:
+        return Unknown.from_json(value["$incomplete"])
+    return value if isinstance(value, Unknown) else None
 
 
 def _combine(verdicts: Iterator[Verdict], *, decisive: bool) -> Verdict:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from pfdoctor.core import message as messages
 from pfdoctor.core.action import describe
+from pfdoctor.core.captures import agrees
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
-from pfdoctor.core.facts import VIEWS, Facts, join, members
+from pfdoctor.core.facts import VIEWS, Facts, Found, join, members
 from pfdoctor.core.firing import fingerprint, identity, subject_of
 from pfdoctor.core.model import (
     CaseResult,
@@ -17,8 +18,8 @@ from pfdoctor.core.model import (
     Finding,
     Missing,
     Place,
-    Reading,
     Remedy,
+    Source,
     Status,
     SymptomState,
     Unknown,
@@ -61,7 +62,7 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
                 findings.append(_finding(rule, result))
             elif result.status is Status.UNKNOWN:
                 unknown.append(_bare(rule, result))
-            elif result.status is Status.PASS and "logs" in present and _is_seen(rule, facts):
+            elif worst is Status.PASS and result.status is worst and "logs" in present and _is_seen(rule, facts):
                 ruled_out.setdefault(rule.id, _distinct(result.verdict.evidence))
     findings = _without_general(_merge(findings), catalogue)
     case = CaseResult(
@@ -142,14 +143,15 @@ def _judge(rule: Rule, scope: Scope, applies: Verdict) -> _Outcome:
 def _status(rule: Rule, cause: Verdict, scope: Scope) -> Status:
     if not rule.symptoms:
         return Status.CONFIRMED if cause.truth else Status.UNKNOWN
-    return _STATUS[cause.truth, symptom_state(rule, scope.facts)]
+    return _STATUS[cause.truth, symptom_state(rule, scope.facts, scope.item)]
 
 
-def symptom_state(rule: Rule, facts: Facts) -> SymptomState:
-    """Of several symptoms one seen is seen, and all absent is absent."""
+def symptom_state(rule: Rule, facts: Facts, item: Found | None = None) -> SymptomState:
+    """Of several symptoms one seen is seen, and all absent is absent. A hit that names another item is none."""
     logs = facts.document.get("logs") or []
     wanted = set(rule.symptoms)
-    if any(hit["symptom"] in wanted for log in logs for hit in log.get("hits", ())):
+    hits = (hit for log in logs for hit in log.get("hits", ()) if hit["symptom"] in wanted)
+    if any(item is None or agrees(hit.get("captures") or {}, item.value) for hit in hits):
         return SymptomState.SEEN
     looked = {name for log in logs if log.get("complete") for name in log.get("looked_for", ())}
     return SymptomState.ABSENT if wanted <= looked else SymptomState.NOT_LOOKED
@@ -235,16 +237,35 @@ def _merge(findings: list[Finding]) -> list[Finding]:
 
 
 def _without_general(findings: list[Finding], catalogue: Catalogue) -> list[Finding]:
-    """Drop the general answer where a rule that specialises it has a sharper one for the same place."""
+    """Drop the general answer where a rule that specialises it has a sharper one for the same place.
+
+    What a text alone tells is the general answer to every proven cause that leaves this text.
+    """
+    rules = catalogue.rules
     covered = {
         (general, _spot(finding))
         for finding in findings
         if finding.status.counts
-        for general in catalogue.rules[finding.rule].specialises
+        for general in rules[finding.rule].specialises
     }
-    return [finding for finding in findings if (finding.rule, _spot(finding)) not in covered]
+    explained = {
+        name
+        for finding in findings
+        if finding.status is Status.CONFIRMED and not _tells_of_a_text(rules[finding.rule])
+        for name in rules[finding.rule].symptoms
+    }
+    return [
+        finding
+        for finding in findings
+        if (finding.rule, _spot(finding)) not in covered
+        and not (_tells_of_a_text(rules[finding.rule]) and explained.intersection(rules[finding.rule].symptoms))
+    ]
+
+
+def _tells_of_a_text(rule: Rule) -> bool:
+    return rule.subject.text == "logs"
 
 
 def _spot(finding: Finding) -> Place | None:
     """What a sharper answer has to share with the general one: the place in a file; in Azure, the case alone."""
-    return None if isinstance(finding.origin, Reading) else finding.origin
+    return None if isinstance(finding.origin, Source) else finding.origin

@@ -11,7 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult, Cause, Differential, Evidence, Finding, Json, Missing, Status, Trace
+from pfdoctor.core.model import (
+    CaseResult,
+    Cause,
+    Differential,
+    Evidence,
+    Finding,
+    Json,
+    Missing,
+    Severity,
+    Source,
+    Status,
+    Trace,
+)
 from pfdoctor.core.rule import Catalogue
 
 _TRACES_KEPT = 5
@@ -27,7 +39,18 @@ def explain(
     """
     seen = _Seen(facts, catalogue)
     findings = tuple(sorted(case.findings, key=seen.key))
-    return case._replace(findings=findings, differentials=seen.groups(findings, ruled_out))
+    excerpts = {**case.excerpts, **_lines(facts)}
+    return case._replace(findings=findings, differentials=seen.groups(findings, ruled_out), excerpts=excerpts)
+
+
+def _lines(facts: Facts) -> dict[str, dict[str, str]]:
+    """The lines of logs that show a symptom, redacted, as excerpts of files."""
+    lines: dict[str, dict[str, str]] = {}
+    for traces in _traces(facts).values():
+        for trace in traces:
+            if trace.line is not None:
+                lines.setdefault(trace.source, {})[str(trace.line)] = trace.text
+    return lines
 
 
 class _Seen:
@@ -73,9 +96,11 @@ class _Seen:
         consequence = bool(seen) and bool(self._roots) and all(map(self._is_consequence, seen))
         return (
             consequence,
-            _ORDER[finding.status],
-            # a rule that nothing in the log speaks for is no answer to the log
-            not seen,
+            _rank(finding, is_seen=bool(seen)),
+            # of what nothing in the log speaks for, the gravest first
+            0 if seen else -finding.severity.rank,
+            # what a text alone tells is no cause that was proven
+            rule.subject.text == "logs",
             min((self._told_by[name] for name in seen), default=0),
             -len(finding.evidence),
             -finding.severity.rank,
@@ -90,12 +115,22 @@ class _Seen:
         return min((trace.line or 0 for trace in self._traces[name]), default=0)
 
 
-_ORDER = {
-    Status.CONFIRMED: 0,
-    Status.SUSPECTED: 1,
-    Status.LATENT: 2,
-    Status.CONTRADICTED: 3,
-}
+def _rank(finding: Finding, *, is_seen: bool) -> int:
+    """How near a finding is to being the answer: proven and seen, proven of what is deployed, suspected, the rest.
+
+    A cause that is proven by what Azure says needs no trace: it is latent only because nobody has met it yet. What is
+    worth knowing, and nothing in the log speaks for, is no answer to it.
+    """
+    if finding.status is Status.CONTRADICTED:
+        return 5
+    if finding.status is Status.SUSPECTED:
+        return 2
+    if is_seen and finding.status is Status.CONFIRMED:
+        return 0
+    if finding.severity is Severity.INFO:
+        return 4
+    is_deployed = finding.status is Status.CONFIRMED or isinstance(finding.origin, Source)
+    return 1 if is_deployed else 3
 
 
 def _traces(facts: Facts) -> Mapping[str, list[Trace]]:

@@ -38,8 +38,8 @@ def run_examples(rule: Rule, catalogue: Catalogue) -> Iterator[ExampleResult]:
         yield ExampleResult(rule.id, example["name"], _fault(rule, example, catalogue))
 
 
-def facts_of(example: dict[str, Json]) -> Facts:
-    """The facts document that an example states."""
+def facts_of(example: dict[str, Json], view: str = "declared") -> Facts:
+    """The facts document that an example states; `facts` are those of the view that the rule looks at."""
     symptoms = example.get("symptoms", {})
     hits = [
         {"symptom": name, "excerpt": name, "captures": state if isinstance(state, dict) else {}}
@@ -63,7 +63,7 @@ def facts_of(example: dict[str, Json]) -> Facts:
     if "symptoms" in example or "logs" in example:
         document["hits"] = derive_hits(logs)
     if "facts" in example or "live" not in example:
-        document["declared"] = copy.deepcopy(example.get("facts", {}))
+        document[view] = copy.deepcopy(example.get("facts", {}))
     if "live" in example:
         document["live"] = copy.deepcopy(example["live"])
     if "clock" in example:
@@ -79,7 +79,7 @@ def outcome(rule: Rule, facts: Facts, catalogue: Catalogue) -> tuple[Status, Cas
 
 
 def _fault(rule: Rule, example: dict[str, Json], catalogue: Catalogue) -> str | None:
-    stated = facts_of(example)
+    stated = facts_of(example, rule.views[0])
     complete = derive if example.get("derive") else _as_stated
     facts = complete(stated)
     status, result = outcome(rule, facts, catalogue)

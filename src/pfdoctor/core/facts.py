@@ -4,7 +4,7 @@ A document is `{schema, case, declared, live, logs, clock, origins, excerpts, jo
 views of one schema (rules/schema/facts.schema.json). Inside a view `null` means observed to be absent,
 `{"$unknown": …}` that nobody could look, and `{"$incomplete": …, "items": […]}` (or `"entries": {…}`) is a list (or
 free map) of which only a part was seen. `origins` maps a view to `{concrete path: place}`: `[file, line, column, end
-column]` in a file, a mapping (see model.Reading) in an answer of a service.
+column]` in a file, a mapping (see model.Source) in an answer of a service.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import difflib
 import json
 from typing import Literal, NamedTuple, cast
 
-from pfdoctor.core.model import Json, Origin, PfdoctorError, Place, Reading, Unknown
+from pfdoctor.core.model import Json, Origin, PfdoctorError, Place, Source, Unknown
 from pfdoctor.core.pattern import Pattern
 
 SCHEMA_NAME = "pfdoctor/facts/v1"
 VIEWS = ("declared", "live")
 _ABSOLUTE = (*VIEWS, "logs", "hits", "clock", "case")
 _STEP = Pattern(r'"((?:[^"\\]|\\.)*)"|([^."\s]+)')
-_IN_LOG = Pattern(r"logs\[(\d+)\](?:\.(hits|errors)\[(\d+)\])?")
+_IN_LOG = Pattern(r"hits\[(?P<hit>\d+)\]|logs\[(?P<log>\d+)\](?:\.(?P<part>hits|errors)\[(?P<index>\d+)\])?")
 
 NOT_COLLECTED = Unknown("not-collected", "not collected")
 
@@ -37,12 +37,16 @@ class Step(NamedTuple):
 
 
 class FactPath(NamedTuple):
-    """A path checked against the schema: where it starts (`it`, a view or the document), its steps, and its shape."""
+    """A path checked against the schema: where it starts (`it`, a view or the document), its steps, and its shape.
+
+    `views` are those in which it can be known: files say nothing of quota, Azure nothing of source code.
+    """
 
     text: str
     root: Literal["it", "view", "document"]
     steps: tuple[Step, ...]
     shape: dict[str, Json]
+    views: tuple[str, ...] = VIEWS
 
     @property
     def is_collection(self) -> bool:
@@ -81,12 +85,8 @@ class FactsSchema:
             node, root = self._root, "document"
         else:
             node, root = self._view, "view"
-        steps, shape = self._walk(node, keys, text)
-        return FactPath(text, root, steps, shape)
-
-    def views_of(self, section: str) -> tuple[str, ...]:
-        """The views in which the section can be known: files say nothing of quota, Azure nothing of source code."""
-        return tuple(self._view["properties"][section].get("x-views", VIEWS))
+        steps, shape, views = self._walk(node, keys, text)
+        return FactPath(text, root, steps, shape, views)
 
     def _element(self, collection: FactPath) -> dict[str, Json]:
         if "items" in collection.shape:
@@ -94,21 +94,25 @@ class FactsSchema:
         # an entry of a free map, as quantifiers see it
         return {"properties": {"key": {"type": "string"}, "value": collection.shape.get("additionalProperties", {})}}
 
-    def _walk(self, node: dict[str, Json], keys: list[str], text: str) -> tuple[tuple[Step, ...], dict[str, Json]]:
+    def _walk(
+        self, node: dict[str, Json], keys: list[str], text: str
+    ) -> tuple[tuple[Step, ...], dict[str, Json], tuple[str, ...]]:
         steps = []
+        views: tuple[str, ...] = VIEWS
         for key in keys:
             node = self._deref(node)
             properties = node.get("properties", {})
             if key in properties:
                 steps.append(Step(key, in_map=False))
                 node = properties[key]
+                views = tuple(view for view in views if view in node.get("x-views", VIEWS))
             elif "additionalProperties" in node and node["additionalProperties"] is not False:
                 steps.append(Step(key, in_map=True))
                 extra = node["additionalProperties"]
                 node = extra if isinstance(extra, dict) else {}
             else:
                 raise FactsError(f"there is no fact {text!r}: {_hint(key, properties, text)}")
-        return tuple(steps), self._deref(node)
+        return tuple(steps), self._deref(node), views
 
     def _deref(self, node: dict[str, Json]) -> dict[str, Json]:
         while "$ref" in node:
@@ -175,14 +179,14 @@ class Facts(NamedTuple):
 
     def origin(self, path: str) -> Place | None:
         """Where the fact was observed; an absent one has the place of the nearest thing around it."""
-        if path.startswith("logs["):
+        if path.startswith(("logs[", "hits[")):
             return self._line_of_log(path)
         view, _, rest = path.partition(".")
         origins = self.document.get("origins", {}).get(view, {})
         while rest:
             if rest in origins:
                 place = origins[rest]
-                return Reading.from_json(place) if isinstance(place, dict) else Origin.from_json(place)
+                return Source.from_json(place) if isinstance(place, dict) else Origin.from_json(place)
             rest = _parent(rest)
         return None
 
@@ -191,9 +195,14 @@ class Facts(NamedTuple):
         found = _IN_LOG.match(path)
         if found is None:
             return None
-        log = self.document["logs"][int(found[1])]
-        entry = log[found[2]][int(found[3])] if found[2] is not None else {}
-        return Origin(log["source"], entry.get("line")) if isinstance(log.get("source"), str) else None
+        if found["hit"] is not None:
+            entry = self.document["hits"][int(found["hit"])]
+            source = entry.get("log")
+        else:
+            log = self.document["logs"][int(found["log"])]
+            entry = log[found["part"]][int(found["index"])] if found["part"] is not None else {}
+            source = log.get("source")
+        return Origin(source, entry.get("line")) if isinstance(source, str) else None
 
     def with_document(self, **changes: Json) -> Facts:
         return Facts({**self.document, **changes})

@@ -162,7 +162,7 @@ class Origin(NamedTuple):
         return Origin(*values)
 
 
-class Reading(NamedTuple):
+class Source(NamedTuple):
     """Where a live fact was observed: one answer of a service. `id` is the resource that was read, `time` ISO 8601."""
 
     id: str
@@ -181,11 +181,11 @@ class Reading(NamedTuple):
         return self._asdict()
 
     @staticmethod
-    def from_json(body: dict[str, Json]) -> Reading:
-        return Reading(**body)
+    def from_json(body: dict[str, Json]) -> Source:
+        return Source(**body)
 
 
-Place: TypeAlias = Origin | Reading
+Place: TypeAlias = Origin | Source
 """Where a fact was observed: in a file, or in an answer of a service."""
 
 
@@ -253,7 +253,7 @@ class Finding(NamedTuple):
         """File, line and column to sort by; what has no place comes first in its case, and what is live after that."""
         if self.origin is None:
             return ("", 0, 0)
-        if isinstance(self.origin, Reading):
+        if isinstance(self.origin, Source):
             return (self.origin.id, 0, 0)
         return (self.origin.file, self.origin.line or 0, self.origin.column or 0)
 

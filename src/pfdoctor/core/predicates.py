@@ -1,4 +1,4 @@
-"""Named tests that data cannot say. Each is given the values of the facts it names, all of them known."""
+"""Named tests that data cannot say. Each is given the values of the facts it names, all of them known and whole."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _plain(text: str) -> str:
 
 
 def absent_from(name: Json, elements: Json) -> bool:
-    """Whether no element of a list has the name, as Azure compares names; false where only a part was seen."""
+    """Whether no element of a list has the name, as Azure compares names."""
     if not isinstance(name, str) or not isinstance(elements, list):
         return False
     names = {element.get("name") for element in elements if isinstance(element, dict)}

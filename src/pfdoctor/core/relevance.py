@@ -8,6 +8,9 @@ OURS = (
     "azureml",
     "azure-ai-ml",
     "azure.ai.ml",
+    "azure/ai/ml",
+    "azure\\ai\\ml",
+    "managedonline",
     "microsoft.machinelearningservices",
     "inference.ml.azure",
     "ml.azure.com",
@@ -20,6 +23,10 @@ OURS = (
     "onlinedeployment",
     "execution failure in '",
     "aka.ms/oe-tsg",
+    "azmlinfsrv",
+    "inference-server",
+    "storage-initializer",
+    "storage_initializer",
 )
 """In lower case: each is written by Azure ML, prompt flow, their clients, or in their files alone."""
 
@@ -58,8 +65,28 @@ FOREIGN = (
     "wordpress",
     "php",
     "nginx",
+    "amazonaws.com",
+    "gcloud",
+    "googleapis",
+    "mongodb",
+    "mysql",
+    "psql",
+    "rabbitmq",
+    "kafka",
+    "elasticsearch",
+    "systemd",
+    "sshd",
+    "kernel:",
+    "selenium",
+    "tomcat",
+    "laravel",
+    "rails",
+    "minikube",
+    "jenkins",
+    "gitlab",
+    'file "',
 )
-"""In lower case: each tells that a text is of another product."""
+"""In lower case: each tells that a text is of another product; so does a traceback with files of which none is ours."""
 
 SHORT = 40
 """Lines up to which a text that speaks of nothing is taken for what a person cut out and pasted."""

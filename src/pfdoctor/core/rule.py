@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from pfdoctor.core.action import Action
@@ -117,7 +117,9 @@ class Symptom(NamedTuple):
     """A trace in logs or answers: any of the literals `contains`, optionally refined by `matches` on the same line.
 
     `consequence` marks one that follows from whatever went wrong before: a probe fails because nothing listens.
-    What other programs write too (`common`) counts only in a log of ours, see relevance.
+    What other programs write too (`common`) counts only in a log of ours, see relevance. `elsewhere` marks one that a
+    container does not write while it starts: the service tells it, the caller gets it, or it takes a request. A
+    container's log without it therefore proves nothing.
     """
 
     id: str
@@ -127,18 +129,24 @@ class Symptom(NamedTuple):
     references: tuple[Reference, ...]
     consequence: bool = False
     common: bool = False
+    elsewhere: bool = False
 
 
 class Catalogue:
-    """All rules and symptoms, by id, and the schema of the facts they speak of; the latter two at first use."""
+    """All rules and symptoms, by id, and the schema of the facts they speak of; the latter two at first use.
+
+    `elsewhere` names rules (category/id) that exist and were left out, for they need more than files.
+    """
 
     def __init__(
         self,
         rules: Mapping[str, Rule],
         schema: Callable[[], FactsSchema],
         symptoms: Callable[[], Mapping[str, Symptom]],
+        elsewhere: Sequence[str] = (),
     ) -> None:
         self.rules = rules
+        self.elsewhere = elsewhere
         self._schema = schema
         self._symptoms = symptoms
 
@@ -150,8 +158,14 @@ class Catalogue:
     def symptoms(self) -> Mapping[str, Symptom]:
         return self._symptoms()
 
-    def with_rules(self, rules: Mapping[str, Rule], symptoms: Mapping[str, Symptom] | None = None) -> Catalogue:
+    def with_rules(
+        self,
+        rules: Mapping[str, Rule],
+        symptoms: Mapping[str, Symptom] | None = None,
+        elsewhere: Sequence[str] | None = None,
+    ) -> Catalogue:
         """The catalogue with other rules, and more symptoms where some are given."""
+        left_out = self.elsewhere if elsewhere is None else elsewhere
         if symptoms is None:
-            return Catalogue(rules, self._schema, self._symptoms)
-        return Catalogue(rules, self._schema, Deferred(lambda: {**self.symptoms, **symptoms}))
+            return Catalogue(rules, self._schema, self._symptoms, left_out)
+        return Catalogue(rules, self._schema, Deferred(lambda: {**self.symptoms, **symptoms}), left_out)

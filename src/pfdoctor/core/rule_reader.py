@@ -18,6 +18,7 @@ from pfdoctor.core.rule import Deferred, Reference, RemedySpec, Rule, Symptom, W
 Where: TypeAlias = tuple[str | int, ...]
 """Keys and indexes from the top of the rule's mapping to the place of a fault."""
 
+_SYMPTOM_FLAGS = ("consequence", "common", "elsewhere")
 _REQUIRED = ("title", "category", "severity", "confidence", "subject", "explanation", "when", "message", "references")
 _OPTIONAL = (
     "id",
@@ -136,7 +137,7 @@ def parse_rule(
     if reader.faults or severity is None or confidence is None or subject is None or when is None:
         return None, reader.faults
     asked = [*(paths(applies) if applies is not None else ()), *paths(when), *([each] if each is not None else ())]
-    views, requires = _looks_at([subject, *asked], schema)
+    views, requires = _looks_at([subject, *asked])
     if not views:
         reader.fault((), "no view holds all that the rule asks for: name the view of a fact, as in live.quota.limit")
         return None, reader.faults
@@ -162,15 +163,14 @@ def parse_rule(
     return rule, []
 
 
-def _looks_at(asked: Iterable[FactPath], schema: FactsSchema) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _looks_at(asked: Iterable[FactPath]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The views that can hold every section the paths name without a view, and what they name outright."""
     views: tuple[str, ...] = VIEWS
     requires: set[str] = set()
     for path in asked:
-        if path.root == "view":
-            possible = schema.views_of(path.steps[0].key)
-            views = tuple(view for view in views if view in possible)
-        elif path.root == "document" and path.steps[0].key in (*VIEWS, "logs", "hits"):
+        if path.root != "document":
+            views = tuple(view for view in views if view in path.views)
+        elif path.steps[0].key in (*VIEWS, "logs", "hits"):
             requires.add("logs" if path.steps[0].key == "hits" else path.steps[0].key)
     return views, tuple(sorted(requires))
 
@@ -267,7 +267,7 @@ def _parse_references(raw: Json, reader: _Reader) -> tuple[Reference, ...]:
 def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symptom | None, list[tuple[Where, str]]]:
     """The symptom, or None with all its faults."""
     reader = _Reader(schema, {})
-    if not reader.keys(raw, ("id", "title", "contains", "matches", "references", "consequence", "common"), ()):
+    if not reader.keys(raw, ("id", "title", "contains", "matches", "references", *_SYMPTOM_FLAGS), ()):
         return None, reader.faults
     contains = raw.get("contains")
     if not isinstance(contains, list) or not contains or not all(isinstance(one, str) and one for one in contains):
@@ -276,7 +276,7 @@ def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symp
     references = _parse_references(raw.get("references", []), reader)
     if reader.faults:
         return None, reader.faults
-    for flag in ("consequence", "common"):
+    for flag in _SYMPTOM_FLAGS:
         if not isinstance(raw.get(flag, False), bool):
             reader.fault((flag,), f"{flag!r} is true or false")
     if reader.faults:
@@ -287,8 +287,7 @@ def parse_symptom(symptom_id: str, raw: Json, schema: FactsSchema) -> tuple[Symp
         tuple(contains),
         raw.get("matches"),
         references,
-        raw.get("consequence", False),
-        raw.get("common", False),
+        *(raw.get(flag, False) for flag in _SYMPTOM_FLAGS),
     )
     return symptom, []
 

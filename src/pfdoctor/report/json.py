@@ -17,10 +17,10 @@ from pfdoctor.core.model import (
     Missing,
     Origin,
     Place,
-    Reading,
     Remedy,
     Report,
     Severity,
+    Source,
     Status,
     Unknown,
 )
@@ -161,14 +161,14 @@ def _finding(sighting: Sighting) -> dict[str, Json]:
         "line": origin.line if origin else None,
         "column": origin.column if origin else None,
         "end_column": origin.end_column if origin else None,
-        "reading": _reading(finding.origin),
+        "source": _source(finding.origin),
         "evidence": [
             {
                 "path": one.path,
                 "value": _plain(one.value),
                 "file": one.origin.file if isinstance(one.origin, Origin) else None,
                 "line": one.origin.line if isinstance(one.origin, Origin) else None,
-                "reading": _reading(one.origin),
+                "source": _source(one.origin),
             }
             for one in finding.evidence
         ],
@@ -184,9 +184,9 @@ def _finding(sighting: Sighting) -> dict[str, Json]:
     }
 
 
-def _reading(place: Place | None) -> Json:
+def _source(place: Place | None) -> Json:
     """The answer of a service that a fact came from; null for what a file says."""
-    return place.to_json() if isinstance(place, Reading) else None
+    return place.to_json() if isinstance(place, Source) else None
 
 
 def _differential(differential: Differential) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Reading, Remedy, Report, Status
+from pfdoctor.core.model import CaseResult, Evidence, Finding, Json, Origin, Remedy, Report, Source, Status
 from pfdoctor.report.differential import differential_lines
 from pfdoctor.report.style import (
     EMPTY,
@@ -100,14 +100,20 @@ def _case(case: CaseResult, shown: list[Sighting], layout: Layout) -> list[Line]
     if not shown and not case.differentials:
         return []
     lines = [line(Span(visible(case.name), "strong"), Span(f" ({case.kind})", "dim")), EMPTY]
-    for one in shown if layout.verbose or not case.differentials else _worth_a_block(shown):
+    for one in shown if layout.verbose or not case.differentials else _worth_a_block(case, shown):
         lines += [*finding_lines(one, case.excerpts, layout), EMPTY]
     return lines + differential_lines(case, layout.width, verbose=layout.verbose)
 
 
-def _worth_a_block(shown: list[Sighting]) -> list[Sighting]:
-    """The findings that are more than a suspicion; without any, the likeliest one. The list of causes has them all."""
-    return [one for one in shown if one.finding.status is not Status.SUSPECTED] or shown[:1]
+def _worth_a_block(case: CaseResult, shown: list[Sighting]) -> list[Sighting]:
+    """The findings that are more than a suspicion or a consequence; without any, the likeliest one.
+
+    The list of causes below has them all.
+    """
+    roots = {cause.rule for group in case.differentials if not group.follows for cause in group.causes}
+    told = {cause.rule for group in case.differentials if group.follows for cause in group.causes} - roots
+    proven = [one for one in shown if one.finding.status is not Status.SUSPECTED]
+    return [one for one in proven if one.finding.rule not in told] or proven[:1] or shown[:1]
 
 
 def finding_lines(sighting: Sighting, excerpts: Mapping[str, dict[str, str]], layout: Layout) -> list[Line]:
@@ -163,7 +169,7 @@ def _place(finding: Finding, excerpts: Mapping[str, dict[str, str]], width: int)
     if origin is None:
         return [line(Span("  --> ", "dim"), Span(visible(finding.subject), "place"))]
     lines = [line(Span("  --> ", "dim"), Span(visible(str(origin)), "place"))]
-    if isinstance(origin, Reading):
+    if isinstance(origin, Source):
         return lines
     source = excerpts.get(origin.file, {}).get(str(origin.line))
     if source is not None and source.strip():

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from typing import Any
 
 from aiohttp import web
 
-from pfdoctor.simulator import authorization, generic, machine_learning, tenant
+from pfdoctor.simulator import (
+    denies_and_locks,
+    generic,
+    graph,
+    machine_learning,
+    role_assignments,
+    role_definitions,
+    tenant,
+)
 from pfdoctor.simulator.call import Answer, Call
 from pfdoctor.simulator.errors import ArmError
 from pfdoctor.simulator.gateway import Gateway
 from pfdoctor.simulator.ids import parse
 from pfdoctor.simulator.lifecycle import Lifecycle
-from pfdoctor.simulator.log import PRINCIPAL, REQUEST_ID
+from pfdoctor.simulator.log import ONGOING
 from pfdoctor.simulator.online import Online
 from pfdoctor.simulator.operations import Operations
 from pfdoctor.simulator.routing import Routes
@@ -24,6 +33,7 @@ from pfdoctor.simulator.world import World
 
 _KINDS = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
 _GRAPH = "microsoft.resourcegraph"
+_LOG = logging.getLogger(__name__)
 
 
 class Arm:
@@ -36,7 +46,7 @@ class Arm:
         self.base = online.base
         self._throttle = Throttle(world)
         self._routes = Routes()
-        for module in (generic, authorization, machine_learning, tenant):
+        for module in (generic, role_definitions, role_assignments, denies_and_locks, machine_learning, tenant, graph):
             self._routes.include(module.routes)
         self._routes.include(Lifecycle(self.operations, online, gateway).routes)
 
@@ -46,11 +56,15 @@ class Arm:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request; every error becomes an answer in ARM's form."""
-        headers = {"x-ms-request-id": request[REQUEST_ID], "x-ms-correlation-request-id": _correlation(request)}
+        headers = {"x-ms-request-id": ONGOING.get().id, "x-ms-correlation-request-id": _correlation(request)}
         try:
             answer = await self._answer(request, headers)
         except ArmError as error:
             answer = Answer(error.status, error.body(), error.headers)
+        except Exception:  # noqa: BLE001 - a fault of the simulator's own: logged, and answered as ARM would
+            _LOG.exception("%s %s", request.method, request.path_qs)
+            failure = ArmError(500, "InternalServerError", "The simulator failed at this request; its log says why.")
+            answer = Answer(failure.status, failure.body())
         text = None if answer.body is None else json.dumps(answer.body)
         return web.Response(
             status=answer.status,
@@ -66,7 +80,7 @@ class Arm:
             return Answer(200, tenant.cloud_metadata(self.base, query.get("api-version", "")))
         claims = self.tokens.check(request.headers.get("Authorization"), self.audiences)
         principal = self.world.directory.get(claims["oid"])
-        request[PRINCIPAL] = claims["oid"]
+        ONGOING.get().principal = claims["oid"]
         if principal is None:
             raise ArmError(
                 401, "InvalidAuthenticationToken", "The access token is of a principal that no longer exists."

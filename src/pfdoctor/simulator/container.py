@@ -98,6 +98,7 @@ class StandIn:
         for line in resolve(self._endpoint, self._deployment, wanted, self._endpoints):
             self._log(f"{self._stamp}]{line}")
         self._app("INFO", f"Promptflow get connections successfully. keys: dict_keys({list(flow.connections)})")
+        self._app("INFO", "Promptflow executor starts initializing...")  # it says so twice
         self._app("INFO", "Promptflow executor initiated successfully.")
         self._app("INFO", "Promptflow executor initializing succeed!")
         self._connected = True
@@ -160,6 +161,9 @@ class StandIn:
         self._app("INFO", "Validating flow input with data '<REDACTED>'")
         data = request_data(flow, request.body)
         self._app("INFO", "Execute flow with data '<REDACTED>'")
+        printed = self._simulation.get("prints")
+        for line in printed if isinstance(printed, list) else ():
+            self._log(str(line))
         exception = self._simulation.get("exception")
         if exception is not None:
             return self._fail(str(exception))

@@ -14,6 +14,7 @@ Beside its ARM body a deployment has the free mapping `simulation`, which says h
     latency_ms: [900, 1200]       of /score, in turn; or {p50, p95, max}
     latency_scale: 0.01           how much of a latency and of the request timeout is really waited (1: all)
     streaming: true               the last output is a generator
+    prints: ["Node chat completes."]       log lines of each run of the flow, such as a tool's complaints
     exception: "chat: (ValueError) boom"   what user code raises on each request, as promptflow prints it
     swagger: ok | missing | invalid | html | slow
     health: ok | missing | slow

@@ -1,7 +1,4 @@
-"""What Azure fills in: the parts of a resource that a scenario, or a request, leaves out.
-
-The shapes are those of the ARM specification that azure-ai-ml's own models read back without a rest.
-"""
+"""What Azure fills in: the parts of a resource that a scenario, or a request, leaves out."""
 
 from __future__ import annotations
 
@@ -10,13 +7,11 @@ from typing import Any
 
 from pfdoctor.simulator.directory import derived_id
 from pfdoctor.simulator.ids import parse
+from pfdoctor.simulator.machine_learning_defaults import DEFAULTS, Body, container, version
 from pfdoctor.simulator.store import VERSIONED
 
 CREATED = "2026-03-02T09:14:31.440822Z"
 """When what a scenario gives no time for was made."""
-
-Body = dict[str, Any]
-_PROBE = {"initialDelay": "PT10S", "period": "PT10S", "timeout": "PT2S", "successThreshold": 1, "failureThreshold": 30}
 
 
 def complete(identifier: str, body: Mapping[str, Any], *, location: str, tenant: str, when: str = CREATED) -> Body:
@@ -38,9 +33,9 @@ def complete(identifier: str, body: Mapping[str, Any], *, location: str, tenant:
     if make is not None:
         filled = _over(filled, make(identifier, location))
     elif kind.endswith("/versions"):
-        filled = _over(filled, _version(identifier, location))
+        filled = _over(filled, version(identifier, location))
     elif kind in VERSIONED:
-        filled = _over(filled, _container(identifier, location))
+        filled = _over(filled, container(identifier, location))
     elif kind.count("/") == 1:
         filled = _over(filled, {"location": location, "tags": {}, "properties": {"provisioningState": "Succeeded"}})
     result = _over(filled, body)
@@ -61,179 +56,6 @@ def _identity(identifier: str, body: Body, tenant: str) -> None:
     if isinstance(identity, dict) and "systemassigned" in str(identity.get("type", "")).lower():
         identity.setdefault("principalId", derived_id("principal", parse(identifier).key))
         identity.setdefault("tenantId", tenant)
-
-
-def _workspace(identifier: str, location: str) -> Body:
-    name = parse(identifier).name
-    return {
-        "location": location,
-        "tags": {},
-        "etag": None,
-        "identity": {"type": "SystemAssigned"},
-        "kind": "Default",
-        "sku": {"name": "Basic", "tier": "Basic"},
-        "properties": {
-            "friendlyName": name,
-            "description": "",
-            "storageAccount": None,
-            "keyVault": None,
-            "applicationInsights": None,
-            "containerRegistry": None,
-            "hbiWorkspace": False,
-            "imageBuildCompute": None,
-            "provisioningState": "Succeeded",
-            "managedNetwork": {
-                "isolationMode": "Disabled",
-                "changeableIsolationModes": ["AllowInternetOutbound", "AllowOnlyApprovedOutbound"],
-            },
-            "v1LegacyMode": False,
-            "workspaceId": derived_id("workspace", identifier),
-            "discoveryUrl": f"https://{location}.api.azureml.ms/discovery",
-            "mlFlowTrackingUri": f"azureml://{location}.api.azureml.ms/mlflow/v1.0{identifier}",
-            "publicNetworkAccess": "Enabled",
-            "systemDatastoresAuthMode": "identity",
-            "enableDataIsolation": False,
-            "storageHnsEnabled": False,
-            "privateLinkCount": 0,
-            "allowPublicAccessWhenBehindVnet": False,
-        },
-    }
-
-
-def _endpoint(identifier: str, location: str) -> Body:
-    name = parse(identifier).name
-    return {
-        "location": location,
-        "tags": {},
-        "kind": "Managed",
-        "identity": {"type": "SystemAssigned"},
-        "properties": {
-            "authMode": "Key",
-            "description": None,
-            "scoringUri": f"https://{name}.{location}.inference.ml.azure.com/score",
-            "swaggerUri": f"https://{name}.{location}.inference.ml.azure.com/swagger.json",
-            "provisioningState": "Succeeded",
-            "publicNetworkAccess": "Enabled",
-            "traffic": {},
-            "mirrorTraffic": {},
-            "compute": None,
-            "properties": {"azureml.onlineendpointid": identifier.lower()},
-        },
-    }
-
-
-def _deployment(identifier: str, location: str) -> Body:
-    del identifier
-    return {
-        "location": location,
-        "tags": {},
-        "kind": "Managed",
-        "identity": None,
-        "sku": {"name": "Default", "tier": "Standard", "capacity": 1},
-        "properties": {
-            "endpointComputeType": "Managed",
-            "description": None,
-            "provisioningState": "Succeeded",
-            "instanceType": "Standard_DS3_v2",
-            "environmentId": None,
-            "model": None,
-            "modelMountPath": None,
-            "codeConfiguration": None,
-            "environmentVariables": {},
-            "scaleSettings": {"scaleType": "Default"},
-            "requestSettings": {
-                "maxConcurrentRequestsPerInstance": 1,
-                "requestTimeout": "PT5S",
-                "maxQueueWait": "PT0.5S",
-            },
-            "livenessProbe": dict(_PROBE),
-            "readinessProbe": dict(_PROBE),
-            "startupProbe": None,
-            "appInsightsEnabled": False,
-            "egressPublicNetworkAccess": "Enabled",
-            "dataCollector": None,
-            "properties": {},
-        },
-    }
-
-
-def _version(identifier: str, location: str) -> Body:
-    del location
-    properties: Body = {
-        "description": None,
-        "tags": {},
-        "properties": {},
-        "isArchived": False,
-        "isAnonymous": False,
-        "provisioningState": "Succeeded",
-    }
-    kind = parse(identifier).type.lower()
-    if "/environments/" in kind:
-        properties |= {
-            "environmentType": "UserCreated",
-            "image": None,
-            "condaFile": None,
-            "build": None,
-            "osType": "Linux",
-            "autoRebuild": None,
-            "stage": None,
-            "inferenceConfig": None,
-        }
-    elif "/models/" in kind:
-        properties |= {"flavors": {}, "modelType": "custom_model", "modelUri": None, "jobName": None, "stage": None}
-    return {"properties": properties}
-
-
-def _container(identifier: str, location: str) -> Body:
-    del identifier, location
-    properties: Body = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
-    return {"properties": {**properties, "latestVersion": None, "nextVersion": "1", "provisioningState": "Succeeded"}}
-
-
-def _connection(identifier: str, location: str) -> Body:
-    del location
-    return {
-        "tags": None,
-        "location": None,
-        "properties": {
-            "authType": "ApiKey",
-            "credentials": None,
-            "group": "AzureAI",
-            "category": "AzureOpenAI",
-            "expiryTime": None,
-            "target": None,
-            "createdByWorkspaceArmId": parse(identifier).parent,
-            "useWorkspaceManagedIdentity": False,
-            "isSharedToAll": True,
-            "sharedUserList": [],
-            "peRequirement": "NotRequired",
-            "peStatus": "NotApplicable",
-            "error": None,
-            "metadata": {},
-        },
-    }
-
-
-def _datastore(identifier: str, location: str) -> Body:
-    del location
-    target = parse(identifier)
-    return {
-        "properties": {
-            "description": None,
-            "tags": None,
-            "properties": None,
-            "isDefault": target.name == "workspaceblobstore",
-            "datastoreType": "AzureBlob",
-            "credentials": {"credentialsType": "None"},
-            "accountName": None,
-            "containerName": None,
-            "endpoint": "core.windows.net",
-            "protocol": "https",
-            "serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity",
-            "subscriptionId": target.subscription,
-            "resourceGroup": target.group,
-        }
-    }
 
 
 def _storage(identifier: str, location: str) -> Body:
@@ -373,13 +195,8 @@ def _group(identifier: str, location: str) -> Body:
     return {"location": location, "tags": {}, "properties": {"provisioningState": "Succeeded"}}
 
 
-_ML = "microsoft.machinelearningservices"
 _DEFAULTS: Mapping[str, Callable[[str, str], Body]] = {
-    f"{_ML}/workspaces": _workspace,
-    f"{_ML}/workspaces/onlineendpoints": _endpoint,
-    f"{_ML}/workspaces/onlineendpoints/deployments": _deployment,
-    f"{_ML}/workspaces/connections": _connection,
-    f"{_ML}/workspaces/datastores": _datastore,
+    **DEFAULTS,
     "microsoft.storage/storageaccounts": _storage,
     "microsoft.containerregistry/registries": _registry,
     "microsoft.keyvault/vaults": _vault,

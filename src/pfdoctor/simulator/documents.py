@@ -38,6 +38,8 @@ class Document:
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.lines: dict[Path_, tuple[str, int]] = {}
+        self.variables: list[tuple[str, int]] = []
+        """Every variable that is used, with its line."""
         try:
             root = yaml.compose(text, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
@@ -54,9 +56,9 @@ class Document:
         self.lines[path] = (self.file, node.start_mark.line + 1)
         if node.tag == "!remove":
             return REMOVE
+        if node.tag.startswith("!") and node.tag != "!replace":
+            self._fail(node, f"the tag {node.tag} is not known; there are !remove and !replace")
         if isinstance(node, yaml.MappingNode):
-            if node.tag not in {"!replace", "tag:yaml.org,2002:map"}:
-                self._fail(node, f"the tag {node.tag} is not known; there are !remove and !replace")
             mapping: dict[str, Any] = Replacement() if node.tag == "!replace" else {}
             for key, value in node.value:
                 if not isinstance(key, yaml.ScalarNode):
@@ -64,6 +66,7 @@ class Document:
                 if key.value in mapping:
                     self._fail(key, f"the key {key.value!r} stands here twice")
                 below = (*path, key.value)
+                self._note_variables(key)
                 mapping[key.value] = self._value(value, below)
                 self.lines[below] = (self.file, key.start_mark.line + 1)
             return mapping
@@ -71,7 +74,19 @@ class Document:
             return [self._value(element, (*path, str(index))) for index, element in enumerate(node.value)]
         if not isinstance(node, yaml.ScalarNode):
             self._fail(node, "this is neither a mapping nor a list nor a value")
-        return node.value if node.style else _scalar(node.value)  # a plain scalar has "" from libyaml, None from Python
+        self._note_variables(node)
+        return node.value if node.style else _scalar(node.value)  # a plain scalar has no style
+
+    def _note_variables(self, node: yaml.ScalarNode) -> None:
+        line = node.start_mark.line + 1
+        self.variables += [(match[1], line) for match in _VARIABLE.finditer(node.value)]
+
+    def check_variables(self, known: Mapping[str, str]) -> None:
+        """Raise for the first variable that nobody defines."""
+        for name, line in self.variables:
+            if name not in known:
+                names = ", ".join(sorted(known)) or "none"
+                raise ScenarioError(f"{self.file}:{line}: the variable ${{{name}}} is not defined; there are: {names}")
 
     def _fail(self, node: yaml.Node, problem: str) -> NoReturn:
         raise ScenarioError(f"{self.file}:{node.start_mark.line + 1}: {problem}")
@@ -107,33 +122,29 @@ def read(file: Path) -> tuple[dict[str, Any], dict[Path_, tuple[str, int]]]:
     merged: dict[str, Any] = {}
     lines: dict[Path_, tuple[str, int]] = {}
     for document in chain:
-        names = {path: tuple(substitute(part, variables, "") for part in path) for path in document.lines}
+        document.check_variables(variables)
+        names = {path: tuple(substitute(part, variables) for part in path) for path in document.lines}
         lines |= {names[path]: place for path, place in document.lines.items()}
-        place = f"{document.file}: "
-        merged = merge(merged, substitute(document.value, variables, place))
+        merged = merge(merged, substitute(document.value, variables))
     return without_marks(merged), lines
 
 
-def substitute(value: Any, variables: Mapping[str, str], place: str) -> Any:
-    """The value with `${name}` replaced in every text and key. An unknown name is an error if `place` is given."""
+def substitute(value: Any, variables: Mapping[str, str]) -> Any:
+    """The value with `${name}` replaced in every text and key; a variable may refer to others."""
     if isinstance(value, str):
-
-        def replaced(match: re.Match[str]) -> str:
-            if match[1] not in variables:
-                if place:
-                    known = ", ".join(sorted(variables)) or "none"
-                    raise ScenarioError(f"{place}the variable {match[0]} is not defined; there are: {known}")
-                return match[0]
-            return str(substitute(variables[match[1]], variables, place))
-
-        return _VARIABLE.sub(replaced, value)
-    if isinstance(value, dict):
-        return type(value)(
-            {substitute(key, variables, place): substitute(item, variables, place) for key, item in value.items()}
+        return _VARIABLE.sub(
+            lambda match: str(substitute(variables.get(match[1], match[0]), _without(variables, match[1]))), value
         )
+    if isinstance(value, dict):
+        return type(value)({substitute(key, variables): substitute(item, variables) for key, item in value.items()})
     if isinstance(value, list):
-        return [substitute(element, variables, place) for element in value]
+        return [substitute(element, variables) for element in value]
     return value
+
+
+def _without(variables: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """What a variable's own value may refer to: not to itself, which would never end."""
+    return {other: value for other, value in variables.items() if other != name}
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,23 @@ def deny_assignment(who: tuple[str, str], action: str, scope: str, deny: tuple[s
     )
 
 
+def not_registered(subscription: str, namespace: str) -> ArmError:
+    """ARM's 409 for writing a resource whose provider the subscription has not registered."""
+    return ArmError(
+        409,
+        "MissingSubscriptionRegistration",
+        f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how "
+        "to register subscriptions.",
+        details=[
+            {
+                "code": "MissingSubscriptionRegistration",
+                "target": namespace,
+                "message": f"The subscription {subscription} is not registered to use namespace '{namespace}'.",
+            }
+        ],
+    )
+
+
 def scope_locked(scope: str, operation: str, locked: str) -> ArmError:
     """ARM's 409 for a lock; `operation` is write or delete."""
     return ArmError(

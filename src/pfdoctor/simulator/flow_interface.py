@@ -70,7 +70,10 @@ def flow_interface(deployment: Deployment) -> FlowInterface:
             connections=tuple(map(str, connections)) if isinstance(connections, list) else (),
         )
     folder = (deployment.folder / str(simulation["flow"])).resolve()
-    flow = yaml.safe_load((folder / "flow.dag.yaml").read_text(encoding="utf-8"))
+    try:
+        flow = yaml.safe_load((folder / "flow.dag.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ServingError(type(error).__name__, str(error), code="SystemError") from error
     return FlowInterface(
         name=folder.name,
         inputs=_fields(flow.get("inputs")),

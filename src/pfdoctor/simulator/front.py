@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from pfdoctor.simulator.faults import Fault
-from pfdoctor.simulator.log import PRINCIPAL, REQUEST_ID, Request
+from pfdoctor.simulator.log import ONGOING, Ongoing, Request
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +44,8 @@ class Front:
         return application
 
     async def _serve(self, server: str, request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[REQUEST_ID] = str(uuid.uuid4())
+        ongoing = Ongoing(str(uuid.uuid4()))
+        ONGOING.set(ongoing)
         if request.transport is not None:
             self._connections.add(request.transport)
         fault = next((rule for rule in self.faults if rule.strikes(request.method, request.path_qs)), None)
@@ -65,9 +66,9 @@ class Front:
                     request.path,
                     request.query_string,
                     request.query.get("api-version", ""),
-                    request.get(PRINCIPAL, ""),
+                    ongoing.principal,
                     status,
-                    request[REQUEST_ID],
+                    ongoing.id,
                     started,
                     fault.kind if fault else "",
                 )
@@ -83,7 +84,7 @@ class Front:
             await asyncio.sleep(0)
 
     async def _struck(self, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
-        details, headers = fault.details, {"x-ms-request-id": request[REQUEST_ID]}
+        details, headers = fault.details, {"x-ms-request-id": ONGOING.get().id}
         if fault.kind in {"reset", "close", "lost"}:
             if fault.kind == "lost":
                 await handler(request)

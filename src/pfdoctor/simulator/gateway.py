@@ -11,12 +11,15 @@ What is imitated, and where it was seen (nothing here was measured against Azure
   `rewriteUpstreamOverflowResponse`, `rewriteStatusNon200`).
 - The text after every error body, which leaves a JSON body no JSON: bodies captured live from Azure endpoints, by
   several public projects; so for the 404 (microsoft/semantic-kernel#9085) and for "upstream request timeout".
-- `key_auth_access_denied`: MicrosoftDocs/azure-docs#98265. `x-request-id` is always the service's own GUID, and
-  `x-ms-client-request-id` takes 40 letters, digits, hyphens, underscores: the same page, "Request tracing".
+- `key_auth_access_denied`: MicrosoftDocs/azure-docs#98265; `key_auth_bad_header_forbidden` (no or another scheme than
+  Bearer): a public project's notes on its own endpoint. `x-request-id` is always the service's own GUID, and
+  `x-ms-client-request-id` takes 40 letters, digits, hyphens, underscores: the first page again, "Request tracing".
+- `azureml-model-deployment`, `azureml-model-session` and two equal request ids on answers: a response of a managed
+  endpoint that a public course shows. (It lacks `ms-azureml-model-time`, which that filter and Azure OpenAI send.)
 
-Inferred, since no source says it: the status that goes with `model_not_ready` (424, as that page has it for failing
-probes), the reason of a 408 (none is sent), the answer to a deployment that does not exist (the 404 of one that cannot
-be routed to), the 403 where public access is off.
+Inferred, since no source says it: what a 401 says of a token (its words for keys, with another first one), the status
+that goes with `model_not_ready` (424, as that page has it for failing probes), the reason of a 408 (none is sent), the
+answer to a deployment that does not exist (the 404 of one that cannot be routed to), the 403 without public access.
 """
 
 from __future__ import annotations
@@ -33,8 +36,10 @@ from aiohttp import web
 
 from pfdoctor.simulator.container import StandIn
 from pfdoctor.simulator.dataplane import Answer, Container, Deployment, Endpoint, Endpoints, Identity, Json, Request
+from pfdoctor.simulator.log import ONGOING
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
+SESSION_HEADER = "azureml-model-session"
 REASON_HEADER = "ms-azureml-model-error-reason"
 STATUS_HEADER = "ms-azureml-model-error-statuscode"
 TIME_HEADER = "ms-azureml-model-time"
@@ -109,8 +114,9 @@ class Gateway:
     # --------------------------------------------------------------------------------------------------------- routing
 
     async def _handle(self, received: web.Request) -> web.Response:
-        tracing = {"x-request-id": str(uuid.uuid4())}
-        tracing["x-ms-request-id"] = tracing["x-request-id"]
+        ongoing = ONGOING.get(None)
+        identifier = ongoing.id if ongoing is not None else str(uuid.uuid4())  # the one that the request log has
+        tracing = {"x-request-id": identifier, "x-ms-request-id": identifier}
         client_id = re.sub(r"[^A-Za-z0-9_-]", "", received.headers.get("x-ms-client-request-id", ""))[:40]
         if client_id:
             tracing["x-ms-client-request-id"] = client_id
@@ -136,7 +142,7 @@ class Gateway:
         )
         if DEPLOYMENT_HEADER not in received.headers:
             self._mirror(endpoint, request)
-        tracing[DEPLOYMENT_HEADER] = deployment.name
+        tracing[DEPLOYMENT_HEADER] = tracing[SESSION_HEADER] = deployment.name
         return await self._ask(endpoint, deployment, request, tracing)
 
     def _denied(self, endpoint: Endpoint, authorization: str | None) -> str | None:
@@ -256,11 +262,6 @@ class Gateway:
         if load is None or load.slots != slots:
             load = self._load[key] = _Load(slots)
         return load
-
-
-def routes(endpoints: Endpoints) -> list[web.RouteDef]:
-    """The routes of a gateway with stand-ins behind it, which need no closing."""
-    return Gateway(endpoints).routes()
 
 
 def _response(answer: Answer, headers: Mapping[str, str]) -> web.Response:

@@ -62,7 +62,7 @@ def delete(call: Call) -> Answer:
     if resource is None:
         return Answer(204)
     call.check_etag(resource)
-    call.world.store.delete(resource)
+    call.world.remove(resource)
     return Answer(200)
 
 

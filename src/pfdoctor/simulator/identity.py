@@ -9,7 +9,7 @@ from aiohttp import web
 
 from pfdoctor.simulator.dataplane import Endpoint
 from pfdoctor.simulator.directory import Principal
-from pfdoctor.simulator.log import PRINCIPAL
+from pfdoctor.simulator.log import ONGOING
 from pfdoctor.simulator.online import identity_of
 from pfdoctor.simulator.store import Resource
 from pfdoctor.simulator.tokens import Tokens
@@ -36,7 +36,7 @@ class Identity:
         principal = self._principal(request)
         if principal is None:
             return _refusal(400, "invalid_request", "No managed identity with the requested id is assigned here.")
-        request[PRINCIPAL] = principal.id
+        ONGOING.get().principal = principal.id
         seconds = self._world.settings.token_seconds
         return web.json_response(
             {
@@ -113,7 +113,7 @@ class Identity:
             return _oauth(400, "unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type.")
         if "client_assertion" not in form and (not principal.secret or form.get("client_secret") != principal.secret):
             return _oauth(401, "invalid_client", f"AADSTS7000215: Invalid client secret provided for app '{client}'.")
-        request[PRINCIPAL] = principal.id
+        ONGOING.get().principal = principal.id
         scope = str(form.get("scope") or "").split()[0] if form.get("scope") else ""
         audience = scope.removesuffix("/.default")
         seconds = int(self._world.settings.token_seconds)

@@ -24,6 +24,7 @@ _ASSIGN = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
 _FLAG = "enforce_access_to_default_secret_stores"
 _SECRETS_READER = "Azure Machine Learning Workspace Connection Secrets Reader"
 _READ_ONLY = frozenset({"id", "name", "type", "systemData"})
+_ADDRESSES = ("scoringUri", "swaggerUri")
 
 Finish = Callable[[], Awaitable[outcome.Error | None]]
 
@@ -80,11 +81,13 @@ class Lifecycle:
             deployment = call.world.store.get(key)
             if deployment is None:
                 return None
-            call.world.logs[key] = {}
             error = outcome.before_container(call.world, deployment, endpoint, workspace)
-            if error is None and not await self._starts(endpoint, deployment):
-                error = outcome.CRASHED
-            return error
+            logs = call.world.logs[key] = {"InferenceServer": outcome.instance_status(error)}
+            if error is not None:
+                return error
+            came_up = await self._starts(endpoint, deployment)
+            logs["InferenceServer"] = outcome.with_start(logs["InferenceServer"], came_up=came_up)
+            return None if came_up else outcome.CRASHED
 
         return self._accept(call, existing, body, finish)
 
@@ -144,13 +147,7 @@ class Lifecycle:
         resource.properties["provisioningState"] = "Deleting"
 
         async def finished() -> outcome.Error | None:
-            principal = call.world.directory.by_resource.get(resource.key)
-            if principal is not None:
-                call.world.directory.remove(principal.id)
-            call.world.store.delete(resource)
-            for section in (call.world.logs, call.world.secrets, call.world.simulation, call.world.metrics):
-                for key in [key for key in section if key == resource.key or key.startswith(resource.key + "/")]:
-                    del section[key]
+            call.world.remove(resource)
             return None
 
         return Answer(202, None, self._start(call, resource, finished))
@@ -166,6 +163,11 @@ class Lifecycle:
 def _merged(call: Call, existing: Resource | None) -> dict[str, Any]:
     """The new body: what is sent, over what Azure keeps from before."""
     sent = {name: value for name, value in call.mapping().items() if name not in _READ_ONLY}
+    if isinstance(sent.get("properties"), dict):
+        # The service's own to say; what a client sends back is the simulator's address of the moment.
+        own = {name: existing.properties[name] for name in _ADDRESSES if existing and name in existing.properties}
+        rest = {name: value for name, value in sent["properties"].items() if name not in _ADDRESSES}
+        sent["properties"] = {**rest, **own}
     if existing is None:
         return sent
     if call.method == "PATCH":

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from aiohttp import web
 
-REQUEST_ID = web.RequestKey("id", str)
-"""Under which a request in progress keeps the id that its answer will bear."""
-PRINCIPAL = web.RequestKey("principal", str)
-"""Under which it keeps the object id of who asks, once that is known."""
+@dataclass
+class Ongoing:
+    """What is known of a request while it is being answered."""
+
+    id: str
+    principal: str = ""
+
+
+ONGOING: ContextVar[Ongoing] = ContextVar("ongoing")
+"""The request that the current task answers."""
 
 
 class Request(NamedTuple):

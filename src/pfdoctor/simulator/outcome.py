@@ -19,6 +19,14 @@ from pfdoctor.simulator.world import World
 
 Error = dict[str, str]
 _GUIDE = "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg"
+_STARTING = "InProgress"
+_STAGES = (
+    ("SystemSetup", ""),
+    ("UserContainerImagePull", "container image"),
+    ("ModelDownload", "user model"),
+    ("UserContainerStart", ""),
+)
+"""What an instance goes through, and the words of the error that ends it there."""
 _RESERVED = 1.2  # 20 % of the instances are kept for upgrades
 _PULL = "Microsoft.ContainerRegistry/registries/pull/read"
 _PULL_BY_REPOSITORY = "Microsoft.ContainerRegistry/registries/repositories/content/read"
@@ -112,6 +120,24 @@ def _unauthorized(what: str, anchor: str) -> Error:
         "code": "BadArgument",
         "message": f"Startup task failed due to authorization error. {what}. {_GUIDE}#{anchor}",
     }
+
+
+def instance_status(error: Error | None) -> str:
+    """The head of a container's log: how far the instance has come before the container is started."""
+    failed = 3
+    if error is not None:
+        failed = next((at for at, (_, sign) in enumerate(_STAGES) if sign and sign in error["message"]), 0)
+    states = [
+        f"{stage}: {'Succeeded' if at < failed else 'Failed' if error else _STARTING}"
+        for at, (stage, _) in enumerate(_STAGES[: failed + 1])
+    ]
+    return "\n".join(("Instance status:", *states, "", "Container logs:", ""))
+
+
+def with_start(log: str, *, came_up: bool) -> str:
+    """The same head once it is known whether the container came up."""
+    state = "Succeeded" if came_up else "Failed"
+    return log.replace(f"UserContainerStart: {_STARTING}", f"UserContainerStart: {state}", 1)
 
 
 def attached(world: World, workspace: Resource) -> dict[str, Any]:

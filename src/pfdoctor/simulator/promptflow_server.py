@@ -73,7 +73,7 @@ class PromptflowServer:
         self._reading: asyncio.Task[None] | None = None
         self._url: asyncio.Future[str] | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._model_dir = tempfile.TemporaryDirectory(prefix="pfdoctor-model-")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._starting = asyncio.Lock()
         self._came_up = False
 
@@ -81,7 +81,11 @@ class PromptflowServer:
         """Start it at the first call, and wait until it answers; False once it has given up."""
         async with self._starting:
             if self._reading is None:
-                self._reading = await self._start()
+                try:
+                    self._reading = await self._start()
+                except OSError as error:  # no such flow, no such interpreter: said where one looks for it
+                    self._log(f"{type(error).__name__}: {error}")
+                    return False
                 self._came_up = await self._answers(self._reading)
             return self._came_up and not self._reading.done()
 
@@ -116,11 +120,16 @@ class PromptflowServer:
                 await process.wait()
         if self._reading is not None:
             await self._reading
-        self._model_dir.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     async def _start(self) -> asyncio.Task[None]:
         """Start gunicorn, and give the task that reads what it prints and lasts as long as it does."""
-        model = self._put_model()
+        if self._folder is not None:
+            self._folder.cleanup()  # of a start that failed
+        self._folder = tempfile.TemporaryDirectory(prefix="pfdoctor-container-")
+        home = Path(self._folder.name)
+        model = self._put_model(home / "model")
         variables = self._deployment.environment_variables
         command = (
             *(self._surroundings.python, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket"),
@@ -128,29 +137,26 @@ class PromptflowServer:
             *("--threads", variables.get("PROMPTFLOW_WORKER_THREADS", "1")),
             'promptflow.core._serving.app:create_app(extension_type="azureml")',
         )
-        self._url = asyncio.get_running_loop().create_future()
-        self._session = aiohttp.ClientSession(auto_decompress=True)
         self._process = await asyncio.create_subprocess_exec(
             *command,
             cwd=model,
-            env=self._environment(model),
+            env=self._environment(home, model),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
+        self._url = asyncio.get_running_loop().create_future()
+        self._session = aiohttp.ClientSession()
         return asyncio.create_task(self._read_log(self._process, self._url))
 
-    def _put_model(self) -> Path:
+    def _put_model(self, model: Path) -> Path:
         """A copy of the flow where the platform mounts a model, since the app and its tools may write beside it."""
         flow = self._deployment.folder / str(self._deployment.simulation["flow"])
-        model = Path(self._model_dir.name) / "model"
         shutil.copytree(flow, model / flow.resolve().name)
         return model
 
-    def _environment(self, model: Path) -> dict[str, str]:
-        home = Path(self._model_dir.name) / "home"
-        home.mkdir()
+    def _environment(self, home: Path, model: Path) -> dict[str, str]:
         proxy = self._surroundings.proxy
         return {
             # Nothing of the environment the simulator runs in: neither its credentials nor its Python path.
@@ -164,9 +170,8 @@ class PromptflowServer:
             **self._surroundings.identity(self._endpoint),
             **self._deployment.environment_variables,
             # After the deployment's own, which must not open another way out.
-            "HTTPS_PROXY": proxy,
-            "HTTP_PROXY": proxy,
-            "NO_PROXY": "127.0.0.1,localhost",
+            **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
             "REQUESTS_CA_BUNDLE": str(self._surroundings.ca_file),
         }
 

@@ -190,7 +190,7 @@ class Access:
         self.assignments: dict[str, Assignment] = {}
         self.denies: dict[str, Deny] = {}
         self.management_groups: dict[str, tuple[str, ...]] = {}
-        """Subscription (lower case) → keys of its management groups, nearest first."""
+        """Subscription (lower case), or key of a management group → keys of the groups that it is in, nearest first."""
         self._by_principal: dict[str, dict[str, Assignment]] = defaultdict(dict)
         self._by_scope: dict[str, dict[str, Assignment]] = defaultdict(dict)
         self._scopes: list[str] | None = None  # the keys of _by_scope in order, made when asked for
@@ -228,7 +228,7 @@ class Access:
     def above(self, key: str) -> Iterator[str]:
         """A scope's key, then all that are above it: parents, subscription, management groups, tenant."""
         yield from prefixes(key)
-        yield from self.management_groups.get(subscription_of(key), ())
+        yield from self.management_groups.get(subscription_of(key) or key, ())
         yield "/"
 
     def at_and_above(self, key: str) -> Iterator[Assignment]:
@@ -301,14 +301,13 @@ class Access:
         if not self.denies:
             return None
         covering = frozenset(self.above(key))
+        present = identities | {EVERYONE}
         for deny in self.denies.values():
             at = scope_key(deny.scope)
             if at not in covering or (deny.here_only and at != key):
                 continue
             named = {principal.lower() for principal in deny.principals}
-            if EVERYONE not in named and not named & identities:
-                continue
-            if {principal.lower() for principal in deny.excluded} & identities:
+            if not named & present or {principal.lower() for principal in deny.excluded} & present:
                 continue
             if any(element.covers(action, data=data) for element in deny.permissions):
                 return deny

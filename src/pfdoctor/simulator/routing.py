@@ -15,6 +15,7 @@ from pfdoctor.simulator.errors import (
     condition_not_fulfilled,
     deny_assignment,
     group_not_found,
+    not_registered,
     scope_locked,
     subscription_not_found,
 )
@@ -110,6 +111,7 @@ class Routes:
             authorize(call, call.action, call.target.id or "/")
         if call.method in _WRITES and call.action != OPEN:
             _check_locks(call)
+            _check_registration(call)
         return handler(call)
 
 
@@ -137,6 +139,15 @@ def authorize(call: Call, action: str, scope: str, attributes: dict[str, str] | 
             return  # the handler asks again, with the attributes that the condition is about
         raise condition_not_fulfilled(client, oid, action, scope)
     raise authorization_failed(client, oid, action, scope)
+
+
+def _check_registration(call: Call) -> None:
+    """PUT and PATCH take a registered provider; azure-core's own policy answers the refusal by registering it."""
+    namespace, _, kind = call.target.type.partition("/")
+    if call.method not in {"PUT", "PATCH"} or not kind or not call.target.subscription:
+        return
+    if call.world.registration(call.target.subscription, namespace) not in {"Registered", "Registering"}:
+        raise not_registered(call.target.subscription, namespace)
 
 
 def _check_locks(call: Call) -> None:

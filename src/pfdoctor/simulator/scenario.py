@@ -18,7 +18,8 @@ from pfdoctor.simulator.clock import Clock, instant, seconds_of
 from pfdoctor.simulator.defaults import CREATED
 from pfdoctor.simulator.directory import derived_id, from_plain
 from pfdoctor.simulator.documents import Path_, ScenarioError, read
-from pfdoctor.simulator.ids import parse, scope_key
+from pfdoctor.simulator.faults import fault_of
+from pfdoctor.simulator.ids import parse
 from pfdoctor.simulator.rbac import EVERYONE, Deny, Permission, Role
 from pfdoctor.simulator.world import Eligible, Lock, Settings, World
 
@@ -26,7 +27,7 @@ __all__ = ["Scenario", "ScenarioError"]
 
 _SECTIONS = (
     "tenant caller clock settings managementGroups principals roles resources roleAssignments denyAssignments locks "
-    "eligible providers secrets logs metrics locations simulation faults"
+    "eligible providers secrets logs metrics locations simulation faults expect"
 ).split()
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _AGO = re.compile(r"-(\d+(?:\.\d+)?)([smhd])")
@@ -115,7 +116,9 @@ class _Builder:
             self._roles,
             self._role_assignments,
             self._deny_assignments,
+            self._locks_and_eligible,
             self._rest,
+            self._faults,
         )
         for step in steps:
             step()
@@ -141,6 +144,7 @@ class _Builder:
                 chain.append(above)
                 above = groups.get(above, {}).get("parent")
             keys = tuple(f"/providers/microsoft.management/managementgroups/{link.lower()}" for link in chain)
+            self.world.access.management_groups[keys[0]] = keys[1:]
             for subscription in group.get("subscriptions") or ():
                 self.world.access.management_groups[str(subscription).lower()] = keys
 
@@ -184,6 +188,12 @@ class _Builder:
                     }
             self._containers(target.id)
             self.world.add(target.id, body)
+        for identifier, body in self.scenario.section("resources").items():
+            # Adding the versions has counted them; what a dump says of them holds.
+            counted = {name: (body.get("properties") or {}).get(name) for name in ("latestVersion", "nextVersion")}
+            resource = self.world.store.get(identifier)
+            if resource is not None and any(counted.values()):
+                resource.properties.update(counted)
         for resource in self.world.store.all():
             self._user_assigned(resource.body)
 
@@ -297,11 +307,13 @@ class _Builder:
     def _deny_principal(self, path: Path_, name: Any) -> str:
         return EVERYONE if name in {EVERYONE, "everyone"} else self._principal(path, name)
 
-    def _rest(self) -> None:
+    def _locks_and_eligible(self) -> None:
         world, scenario = self.world, self.scenario
         for key, plain in scenario.entries("locks"):
             if plain.get("level") not in {"ReadOnly", "CanNotDelete"}:
                 raise scenario.error(("locks", key), "level must be ReadOnly or CanNotDelete")
+            if not plain.get("scope"):
+                raise scenario.error(("locks", key), f"{key} needs a scope")
             lock = Lock(key, str(plain.get("scope")), plain["level"], str(plain.get("notes") or ""))
             world.locks[lock.id.lower()] = lock
         for key, plain in scenario.entries("eligible"):
@@ -310,6 +322,9 @@ class _Builder:
                 raise scenario.error(("eligible", key), f"no role {plain.get('role')!r}")
             principal = self._principal(("eligible", key), plain.get("principal"))
             world.eligible[key] = Eligible(key, str(plain.get("scope")), role.id, principal, plain.get("until"))
+
+    def _rest(self) -> None:
+        world, scenario = self.world, self.scenario
         for section in ("secrets", "logs", "metrics", "simulation"):
             for identifier, plain in scenario.entries(section):
                 if world.store.get(identifier) is None:
@@ -317,13 +332,19 @@ class _Builder:
                 getattr(world, section)[parse(identifier).key] = plain
         world.locations = {name.lower(): plain for name, plain in scenario.entries("locations")}
         world.providers = {name.lower(): plain for name, plain in scenario.entries("providers")}
-        faults = scenario.data.get("faults") or []
+
+    def _faults(self) -> None:
+        faults = self.scenario.data.get("faults") or []
         if not isinstance(faults, list):
-            raise scenario.error(("faults",), "faults must be a list of {match: …, fault: …}")
-        world.faults = copy.deepcopy(faults)
-        if not world.caller:
-            user = next((p for p in world.directory.by_id.values() if p.type == "User"), None)
-            world.caller = user.id if user else ""
-        scope_keys = {scope_key(lock.scope) for lock in world.locks.values()}
-        if "/" in scope_keys:
-            raise scenario.error(("locks",), "a lock needs a scope")
+            raise self.scenario.error(("faults",), "faults must be a list of {match: …, fault: …}")
+        for index, rule in enumerate(faults):
+            self._check_fault(("faults", str(index)), rule)
+        self.world.faults = copy.deepcopy(faults)
+
+    def _check_fault(self, path: Path_, rule: Any) -> None:
+        if not isinstance(rule, dict) or not {"match", "fault"} >= set(rule) or "fault" not in rule:
+            raise self.scenario.error(path, "a fault is {match: …, fault: …}")
+        try:
+            fault_of(rule.get("match") or {}, rule["fault"])
+        except ValueError as error:
+            raise self.scenario.error(path, str(error)) from None

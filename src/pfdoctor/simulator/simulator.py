@@ -7,7 +7,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -57,10 +57,11 @@ class Simulator:
         self._front.faults = [fault_of(rule.get("match") or {}, rule["fault"]) for rule in self.world.faults]
         self._port = port
         self._serving = serving
-        self._folder = tempfile.TemporaryDirectory(prefix="pfdoctor-simulator-")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._runners: list[web.AppRunner] = []
+        self._sockets: list[socket.socket] = []
         self._gateway: Gateway | None = None
         self._proxy: ConnectProxy | None = None
         self._arm: Arm | None = None
@@ -81,29 +82,41 @@ class Simulator:
 
     def start(self) -> None:
         """Make the certificates and open both ports."""
+        self._folder = tempfile.TemporaryDirectory(prefix="pfdoctor-simulator-")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
         self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+            self._await(self._open(Path(self._folder.name)))
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Close both ports and forget the certificates."""
-        if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        if self._loop is None or self._thread is None or self._folder is None:
+            return
+        self._await(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
         self._loop.close()
+        self._loop = None
         self._folder.cleanup()
 
-    async def _open(self) -> None:
-        authority = Authority(Path(self._folder.name))
+    def _await(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """Have the simulator's thread do something, and wait for it."""
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("the simulator is not running")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _open(self, folder: Path) -> None:
+        authority = Authority(folder)
         self.ca_file = str(authority.ca_file)
         identity = Identity(self.world, self.tokens)
-        plain = socket.create_server((_HOST, 0), backlog=1024)
+        plain = self._bind(0)
         self.identity = f"http://{_HOST}:{plain.getsockname()[1]}/msi/token"
-        secure = socket.create_server((_HOST, self._port), backlog=1024)
+        secure = self._bind(self._port)
         port = secure.getsockname()[1]
         self.arm = f"https://{_HOST}:{port}"
         online = Online(self.world, self.tokens, self.scenario.folder, self.arm)
@@ -158,9 +171,16 @@ class Simulator:
         context = authority.server_context(_MANAGEMENT) if authority else None
         await web.SockSite(runner, listening, ssl_context=context, backlog=1024).start()
 
+    def _bind(self, port: int) -> socket.socket:
+        listening = socket.create_server((_HOST, port), backlog=1024)
+        self._sockets.append(listening)
+        return listening
+
     async def _close(self) -> None:
         for runner in self._runners:
             await runner.cleanup()
+        for listening in self._sockets:  # those that no server has taken over, where the start failed half way
+            listening.close()
         if self._gateway is not None:
             await self._gateway.close()
         if self._proxy is not None:
@@ -206,11 +226,11 @@ class Simulator:
         """Put the simulated clock forward, and finish the operations that are due by then."""
         self.world.clock.advance(seconds)
         if self._arm is not None:
-            asyncio.run_coroutine_threadsafe(self._arm.operations.settle(), self._loop).result()
+            self._await(self._arm.operations.settle())
 
     def dump(self) -> dict[str, Any]:
-        """The state of the world as a scenario that loads again."""
-        return self.run(self.world.dump)
+        """The state of the world as a scenario that loads again; also before it runs and afterwards."""
+        return self.world.dump() if self._loop is None else self.run(self.world.dump)
 
     def run(self, function: Callable[[], _Result]) -> _Result:
         """Call a function in the simulator's thread, where nothing else touches the world meanwhile."""
@@ -218,4 +238,4 @@ class Simulator:
         async def called() -> _Result:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(called(), self._loop).result()
+        return self._await(called())

@@ -71,8 +71,7 @@ def provider(call: Call) -> Answer:
 
 
 def _provider(call: Call, namespace: str) -> dict[str, Any]:
-    states = call.world.providers.get(call.target.subscription.lower(), {})
-    state = next((value for name, value in states.items() if name.lower() == namespace.lower()), "Registered")
+    state = call.world.registration(call.target.subscription, namespace)
     types = [name.partition("/")[2] for name in CANONICAL.values() if name.lower().startswith(namespace.lower() + "/")]
     return {
         "id": f"/subscriptions/{call.target.subscription}/providers/{namespace}",
@@ -92,23 +91,28 @@ def register(call: Call) -> Answer:
     return Answer(200, _provider(call, call.target.name))
 
 
-for _namespace in sorted({name.partition("/")[0] for name in CANONICAL.values()}):
+# the second holds no resource here, but deployments ask for its registration
+_NAMESPACES = sorted({name.partition("/")[0] for name in CANONICAL.values()} | {"Microsoft.PolicyInsights"})
+
+for _namespace in _NAMESPACES:
     routes.item("GET", _namespace, "Microsoft.Resources/subscriptions/providers/read")(provider)
     routes.action(_namespace, "register", f"{_namespace}/register/action")(register)
 
 
 @routes.collection(f"{_SUBSCRIPTION}/providers", "Microsoft.Resources/subscriptions/providers/read")
 def list_providers(call: Call) -> Answer:
-    namespaces = sorted({name.partition("/")[0] for name in CANONICAL.values()})
-    return Answer(200, {"value": [_provider(call, namespace) for namespace in namespaces]})
+    return Answer(200, {"value": [_provider(call, namespace) for namespace in _NAMESPACES]})
 
 
 # ------------------------------------------------------------------------------------------------ management groups
 
 
-@routes.collection(_GROUPS)
+@routes.collection(_GROUPS, OPEN)
 def list_management_groups(call: Call) -> Answer:
-    return Answer(200, {"value": [_group(call, name) for name in call.world.management_groups]})
+    """Those that the caller may read."""
+    groups = (_group(call, name) for name in call.world.management_groups)
+    found = [group for group in groups if call.world.allows(call.principal.id, f"{_GROUPS}/read", group["id"])]
+    return Answer(200, {"value": found})
 
 
 @routes.item("GET", _GROUPS)

@@ -133,6 +133,22 @@ class World:
             now = self.clock.text() if resource.body.get("systemData", {}).get("createdAt", "") > "2026-03-03" else None
             self.directory.add(Principal(oid, "ServicePrincipal", name, application, resource=resource.id, created=now))
 
+    def remove(self, resource: Resource) -> None:
+        """Delete a resource with all below it and its identity; the role assignments of that identity stay behind."""
+        start = resource.key + "/"
+        principals = self.directory.by_resource
+        for key in [key for key in principals if key == resource.key or key.startswith(start)]:
+            self.directory.remove(principals[key].id)
+        self.store.delete(resource)
+        for section in (self.logs, self.secrets, self.simulation, self.metrics):
+            for key in [key for key in section if key == resource.key or key.startswith(start)]:
+                del section[key]
+
+    def registration(self, subscription: str, namespace: str) -> str:
+        """The registration state of a resource provider in a subscription; what no scenario speaks of is Registered."""
+        states = self.providers.get(subscription.lower(), {})
+        return next((state for name, state in states.items() if name.lower() == namespace.lower()), "Registered")
+
     def location_of(self, identifier: str) -> str:
         resource = self.store.get(identifier)
         return str(resource.body.get("location") if resource else "eastus2")
@@ -170,6 +186,7 @@ class World:
             "type": known.type if known else "ServicePrincipal",
             "created": instant(now),
             "updated": instant(now),
+            "created_by": self.caller,
             **details,
         }
         assignment = Assignment(scope=scope, role=definition.id, principal=principal, **fields)

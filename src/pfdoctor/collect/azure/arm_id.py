@@ -34,6 +34,14 @@ class ArmId(NamedTuple):
         return f"{self.type}/read"
 
     @property
+    def root(self) -> ArmId:
+        """The resource that a nested one belongs to: the storage account of a container."""
+        if len(self.types) == 1:
+            return self
+        below = "/".join(f"{kind}/{name}" for kind, name in zip(self.types[1:], self.names[1:], strict=True))
+        return self._replace(text=self.text.removesuffix(f"/{below}"), types=self.types[:1], names=self.names[:1])
+
+    @property
     def group_id(self) -> str | None:
         """The id of the resource group, or None for a resource that lies in none."""
         if self.resource_group is None:

@@ -26,6 +26,14 @@ def _registry_unknown(asset: AssetId, what: str) -> Json:
     return Unknown("in-registry", detail).to_json()
 
 
+async def _is_gone(reader: Reader, workspace: str, reading: Reading) -> bool:
+    """Whether an asset that was asked for does not exist: it was not found, and its workspace was."""
+    if not reading.is_missing:
+        return False
+    around = await reader.get(workspace, versions.WORKSPACE, f"{ML}/workspaces/read")
+    return around.unknown is None
+
+
 async def read_environment(reader: Reader, workspace: str, named: Json, asset: AssetId | None) -> Json:
     """The facts `environment`. `named` is what the deployment says; null when it pins none."""
     if asset is None:
@@ -43,6 +51,8 @@ async def read_environment(reader: Reader, workspace: str, named: Json, asset: A
         reader.get(container, versions.ASSET, needed),
     )
     if reading.body is None:
+        if await _is_gone(reader, workspace, reading):
+            return None
         return unread(reading, f"the environment {asset.name}:{asset.version}")
     return sourced(_environment(Body(reading.body), asset, path, latest), reading.source)
 
@@ -137,6 +147,8 @@ async def read_model(reader: Reader, workspace: str, named: Json, asset: AssetId
     path = f"{workspace}/models/{asset.name}/versions/{asset.version}"
     reading = await reader.get(path, versions.ASSET, f"{ML}/workspaces/models/versions/read")
     if reading.body is None:
+        if await _is_gone(reader, workspace, reading):
+            return None
         return unread(reading, f"the model {asset.name}:{asset.version}")
     return sourced(_model(Body(reading.body), asset, path), reading.source)
 

@@ -17,12 +17,13 @@ from pfdoctor.collect.azure import versions
 from pfdoctor.collect.azure.arm_id import last, parse, subscription_id
 from pfdoctor.collect.azure.body import Body, listed, named, sourced, unread
 from pfdoctor.collect.azure.existence import exists
-from pfdoctor.collect.azure.stores import VERSIONS
 from pfdoctor.collect.azure.workspace import read_locks
 from pfdoctor.core.model import Json, Unknown
 
 _AUTHORIZATION = "providers/Microsoft.Authorization"
 _READ = "Microsoft.Authorization/{}/read"
+_NO_PIM = "AadPremiumLicenseRequired"
+"""What Privileged Identity Management answers, with 400, in a tenant without Microsoft Entra ID P2."""
 
 
 class Scope(NamedTuple):
@@ -78,7 +79,7 @@ async def _scope(reader: Reader, scope: Scope, principals: Principals) -> dict[s
 
 async def _existence(reader: Reader, identifier: str) -> Json:
     target = parse(identifier)
-    version = VERSIONS.get(target.type.lower()) if target is not None else None
+    version = versions.OF_TYPE.get(target.type.lower()) if target is not None else None
     if target is None or version is None:
         return Unknown("not-looked", f"whether {identifier} exists is not looked at").to_json()
     return await exists(reader, target.text, await reader.get(target.text, version, target.read))
@@ -117,6 +118,8 @@ async def _eligible(reader: Reader, scope: str, principals: Principals) -> Json:
     filtered = {"$filter": f"assignedTo('{principals.endpoint}')"}
     reading = await reader.list(path, versions.ELIGIBLE, _READ.format("roleEligibilityScheduleInstances"), filtered)
     if reading.unknown is not None:
+        if _NO_PIM in reading.unknown.detail:
+            return listed(reading, [], what)  # without that licence nobody in the tenant can be eligible
         return unread(reading, what)
     return listed(reading, [_assignment(Body(one), principals) for one in reading.value], what)
 

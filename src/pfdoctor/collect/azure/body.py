@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pfdoctor.cloud.reading import Reading, Source
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.cloud.reading import Reading
+from pfdoctor.core.model import Json, Source, Unknown
 
 
 class Body:

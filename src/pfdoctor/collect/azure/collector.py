@@ -5,28 +5,31 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.credentials import Caller, Credential
 from pfdoctor.cloud.pipeline import Limits, arm_pipeline, endpoint_pipeline
 from pfdoctor.cloud.reader import Now, Reader, utc_now
+from pfdoctor.cloud.reading import Reading
 from pfdoctor.collect.azure.assets import read_environment, read_model
 from pfdoctor.collect.azure.authorization import Principals, read_authorization
 from pfdoctor.collect.azure.body import Body, unread
 from pfdoctor.collect.azure.connections import read_connections
 from pfdoctor.collect.azure.datastores import read_datastores
-from pfdoctor.collect.azure.deployment import asset_of, read_deployment
+from pfdoctor.collect.azure.deployment import asset_of, read_deployment, read_provisioning_error
 from pfdoctor.collect.azure.endpoint import read_endpoint
 from pfdoctor.collect.azure.found import Found, find
-from pfdoctor.collect.azure.identity import read_identity
-from pfdoctor.collect.azure.logs import read_logs
+from pfdoctor.collect.azure.identity import read_identity, told_principal
+from pfdoctor.collect.azure.logs import read_answers, read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
-from pfdoctor.collect.azure.probe import NOT_ASKED, Address, Prober, endpoint_key, key_action
+from pfdoctor.collect.azure.planned import NAME as PLANNED
+from pfdoctor.collect.azure.planned import planned, planned_identity
+from pfdoctor.collect.azure.probe import Address, Prober, endpoint_key, key_action, not_asked
 from pfdoctor.collect.azure.quota import read_providers, read_quota
-from pfdoctor.collect.azure.scopes import scopes_of
+from pfdoctor.collect.azure.scopes import likely_scopes, needed_scopes
 from pfdoctor.collect.azure.target import Target
+from pfdoctor.collect.azure.tasks import at_hand, begin, end
 from pfdoctor.collect.azure.workspace import read_connection_workspace, read_workspace
 from pfdoctor.collect.settle import settle
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
@@ -38,12 +41,19 @@ Progress = Callable[[str], None]
 
 
 class Collection(NamedTuple):
-    """How to collect. `environment` holds the variables that name proxies and certificates; `score` is a body."""
+    """How to collect: `probe` calls the endpoint, too, and `score` is the body of one request to /score.
+
+    `symptoms` are looked for in the logs; `environment` holds the variables that name certificates. `declared` is the
+    view of the same case that files gave: what the flow's tools need tells which permissions have to be read. With
+    `planned` an endpoint or deployment that does not exist is no mistake: what it will lean on is read all the same.
+    """
 
     deployment: str | None = None
     probe: bool = False
     score: bytes | None = None
     symptoms: Mapping[str, Symptom] = {}
+    declared: Json = None
+    planned: bool = False
     progress: Progress = lambda _: None
     environment: Mapping[str, str] = os.environ
     limits: Limits = Limits()
@@ -94,38 +104,58 @@ class _Run:
         reader, target = self._reader, self._target
         self._how.progress(f"reading {target.endpoint} in {target.workspace}")
         # what depends on nothing is asked for while the endpoint is being looked for
-        shared = _begin(
+        shared = begin(
             workspace=read_workspace(reader, target.workspace_id),
             datastores=read_datastores(reader, target.workspace_id),
             providers=read_providers(reader, target.subscription),
+            connections=read_connections(reader, target.workspace_id),
         )
+        cases: list[asyncio.Task[Facts]] = []
         try:
-            found = await find(reader, target, self._how.deployment)
+            found = await find(reader, target, self._how.deployment, planned=self._how.planned)
             names: list[str | None] = [*found.chosen] or [None]
-            cases = await asyncio.gather(*(self._case(found, name, caller, shared) for name in names))
+            endpoint = read_endpoint(found.endpoint, found.deployments)
+            if self._how.probe:
+                shared |= begin(key=self._key(_of(endpoint, "auth_mode")))
+            cases = [asyncio.ensure_future(self._case(found, name, caller, shared)) for name in names]
+            return [await one for one in cases]
         finally:
-            await _end(shared)
-        return list(cases)
+            await end([*shared.values(), *cases])
 
     async def _case(
         self, found: Found, name: str | None, caller: Caller, shared: dict[str, asyncio.Task[Json]]
     ) -> Facts:
         target = self._target
+        is_planned = name is None and self._how.planned
+        exists = not found.endpoint.is_missing
+        if is_planned:
+            found = planned(self._how.declared, found, target, Body(found.workspace.body).text("location"))
         endpoint = read_endpoint(found.endpoint, found.deployments)
-        deployment = self._deployment(found, name, endpoint)
+        deployment = self._deployment(found, PLANNED if is_planned else name, endpoint)
         identifier = f"{target.id}/deployments/{name}" if name is not None else target.id
         self._how.progress(f"reading the deployment {name}" if name is not None else "no deployment to read")
-        own = _begin(
-            logs=self._logs(identifier, deployment) if name is not None else _value([]),
+        failed = deployment is not None and _of(deployment, "provisioning_error") is None
+        own = begin(
+            error=self._error(found.chosen[name]) if name is not None and failed else at_hand(None),
+            logs=self._logs(identifier, deployment) if name is not None else at_hand([]),
             metrics=self._metrics(identifier, name),
-            data_plane=self._data_plane(endpoint, name),
         )
         try:
             view = await self._view(found, endpoint, deployment, caller, shared)
+            if is_planned:
+                # what they lean on was read; they themselves are not there
+                view["deployment"] = None
+                if not exists:
+                    view |= {"endpoint": None, "identity": planned_identity(view["identity"])}
             parts = {key: await task for key, task in own.items()}
+            error = parts.pop("error")
+            if error is not None:
+                view["deployment"] = {**view["deployment"], "provisioning_error": error}
+            # last, so that what is measured is not ours
+            parts["data_plane"] = await self._data_plane(endpoint, name, shared.get("key"))
         finally:
-            await _end(own)
-        logs = parts.pop("logs")
+            await end(own.values())
+        logs = [*parts.pop("logs"), *read_answers(parts["data_plane"], self._how.symptoms)]
         live, origins = settle({**view, **parts})
         title = f"{target.endpoint}/{name}" if name is not None else target.endpoint
         return Facts(
@@ -158,39 +188,54 @@ class _Run:
     async def _view(
         self, found: Found, endpoint: Json, deployment: Json, caller: Caller, shared: dict[str, asyncio.Task[Json]]
     ) -> dict[str, Json]:
-        reader = self._reader
+        reader, subscription = self._reader, self._target.subscription
         variables = _of(deployment, "environment_variables")
         raw = self._raw(found, deployment)
-        location = _first(_of(deployment, "location"), _of(endpoint, "location"))
-        identity, connected, environment, model, quota = await asyncio.gather(
-            read_identity(reader, found.endpoint, variables),
-            self._connected(variables),
-            self._asset(read_environment, deployment, "environment", raw.raw("environmentId")),
-            self._asset(read_model, deployment, "model", raw.raw("model")),
-            read_quota(
-                reader,
-                self._target.subscription,
-                location,
-                _of(deployment, "instance_type"),
-                _of(deployment, "instance_count"),
-            ),
-        )
-        view: dict[str, Json] = {
-            "deployment": deployment,
-            "endpoint": endpoint,
-            "environment": environment,
-            "model": model,
-            "connections": connected[1],
-            "connection_workspace": connected[0],
-            "identity": identity,
-            "caller": caller._asdict(),
-            "quota": quota,
-        }
-        view |= {key: await task for key, task in shared.items()}
-        self._how.progress("reading role assignments")
-        principals = _principals(view, caller)
-        view["authorization"] = await read_authorization(reader, scopes_of(view), principals, self._target.subscription)
-        return view
+        early = begin(authorization=self._early(found, caller, shared))
+        try:
+            identity, connected, environment, model, quota = await asyncio.gather(
+                read_identity(reader, found.endpoint, variables),
+                self._connected(variables),
+                self._asset(read_environment, deployment, "environment", raw.raw("environmentId")),
+                self._asset(read_model, deployment, "model", raw.raw("model")),
+                read_quota(
+                    reader,
+                    subscription,
+                    _first(_of(deployment, "location"), _of(endpoint, "location")),
+                    _of(deployment, "instance_type"),
+                    _of(deployment, "instance_count"),
+                ),
+            )
+            view: dict[str, Json] = {
+                "deployment": deployment,
+                "endpoint": endpoint,
+                "environment": environment,
+                "model": model,
+                "connections": connected[1],
+                "connection_workspace": connected[0],
+                "identity": identity,
+                "caller": caller._asdict(),
+                "quota": quota,
+            }
+            view |= {key: await shared[key] for key in ("workspace", "datastores", "providers")}
+            self._how.progress("reading role assignments")
+            told = {"live": settle(view)[0], "declared": self._how.declared, "clock": {"now": self._now}}
+            scopes = needed_scopes(self._target.workspace_id, told)
+            principals = _principals(view, caller)
+            return {**view, "authorization": await read_authorization(reader, scopes, principals, subscription)}
+        finally:
+            await end(early.values())
+
+    async def _early(self, found: Found, caller: Caller, shared: dict[str, asyncio.Task[Json]]) -> Json:
+        """Begins to read role assignments where the first answers tell already that they will be needed.
+
+        The facts are put together later, of readings that are then already there.
+        """
+        registry = Body(found.workspace.body).child("properties").raw("containerRegistry")
+        # where the deployment names another workspace, its connections are known too late to be of use here
+        scopes = likely_scopes(self._target.workspace_id, registry, await shared["connections"])
+        principals = Principals(told_principal(found.endpoint), caller.principal_id, frozenset())
+        return await read_authorization(self._reader, scopes, principals, self._target.subscription)
 
     @staticmethod
     def _raw(found: Found, deployment: Json) -> Body:
@@ -211,26 +256,30 @@ class _Run:
             return named
         return await read(self._reader, self._target.workspace_id, named, asset_of(identifier))
 
+    async def _error(self, deployment: Reading) -> Json:
+        return await read_provisioning_error(self._reader, deployment.body, self._cloud.host)
+
     async def _metrics(self, deployment: str, name: str | None) -> Json:
         return await read_metrics(self._reader, deployment, self._now) if name is not None else None
 
     async def _logs(self, identifier: str, deployment: Json) -> Json:
         return await read_logs(self._reader, identifier, self._how.symptoms, _of(deployment, "updated_at"))
 
-    async def _data_plane(self, endpoint: Json, name: str | None) -> Json:
-        if not self._how.probe:
-            return NOT_ASKED.to_json()
+    async def _data_plane(self, endpoint: Json, name: str | None, keys: asyncio.Task[Json] | None) -> Json:
+        if keys is None:
+            return not_asked(self._target.endpoint).to_json()
         uri = _of(endpoint, "scoring_uri")
         address = Address.of(uri)
         if name is None or address is None:
             detail = f"the endpoint's scoring URI is {uri!r}" if name is not None else "there is no deployment to call"
             return uri if isinstance(uri, dict) else Unknown("no-address", detail).to_json()
         self._how.progress(f"calling {address.host}")
-        key = await self._key(_of(endpoint, "auth_mode"))
         posts = (f"{address.path}/score",) if self._how.score is not None else ()
         pipeline = endpoint_pipeline(address.host, self._how.environment, self._how.limits, posts)
         async with pipeline:
-            return await Prober(pipeline, address, self._how.now).probe(name, key, self._how.score)
+            return await Prober(pipeline, address, self._how.now, await keys).probe(
+                self._target.endpoint, name, self._how.score
+            )
 
     async def _key(self, auth_mode: Json) -> str | Unknown:
         """What authorises calls, through a pipeline of its own: no other may send the POST that obtains it."""
@@ -244,22 +293,6 @@ class _Run:
                 return await endpoint_key(reader, self._target.id, auth_mode, lambda: login(self._cloud.ml_scope))
             finally:
                 await reader.close()
-
-
-def _begin(**coroutines: Coroutine[Any, Any, Json]) -> dict[str, asyncio.Task[Json]]:
-    return {name: asyncio.ensure_future(one) for name, one in coroutines.items()}
-
-
-async def _end(tasks: dict[str, asyncio.Task[Json]]) -> None:
-    """Ends what is still running, and looks at how it ended, so that nothing is left behind."""
-    for task in tasks.values():
-        task.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-
-async def _value(value: Json) -> Json:
-    return value
 
 
 def _of(facts: Json, key: str) -> Json:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import NamedTuple
+from urllib.parse import parse_qs
 
-from pfdoctor.cloud.reading import Source
+from pfdoctor.cloud.address import https_parts
+from pfdoctor.cloud.reader import Reader
 from pfdoctor.collect.arm_text import seconds
-from pfdoctor.collect.azure.arm_id import last, parse
-from pfdoctor.collect.azure.body import Body, sourced
+from pfdoctor.collect.azure.arm_id import ML, last, parse
+from pfdoctor.collect.azure.body import Body, sourced, unread
 from pfdoctor.collect.azure.endpoint import kind_of, share_of
 from pfdoctor.collect.probe_budget import probe_budget
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.pattern import Pattern
 
 _REGISTRY = Pattern(
@@ -233,10 +235,29 @@ def _sampling_rate(collector: Body) -> Json:
 
 
 def _error(properties: Body) -> Json:
-    """The error that a failed deployment carries, where it carries one; the service often tells it only in logs."""
+    """The error that a deployment's resource holds, where it holds one: not every version of the API does."""
     error = properties.child("provisioningError")
     if error.is_absent:
         error = properties.child("error")
     if error.is_absent:
         return None
     return {"code": error.text("code"), "message": error.text("message")}
+
+
+async def read_provisioning_error(reader: Reader, raw: Json, host: str) -> Json:
+    """The error of a failed deployment, of the last operation on it, whose address the resource names; null if none."""
+    properties = Body(raw).child("properties")
+    if properties.lower("provisioningState") != "failed":
+        return None
+    parts = https_parts(properties.child("properties").raw("AzureAsyncOperationUri"))
+    version = parse_qs(parts.query).get("api-version") if parts is not None else None
+    if parts is None or version is None or parts.netloc.lower() != host:
+        return None
+    reading = await reader.get(parts.path, version[0], f"{ML}/locations/mfeOperationsStatus/read")
+    if reading.body is None:
+        return unread(reading, "the operation in which the deployment failed")
+    body = Body(reading.body)
+    error = body.child("error")
+    if body.lower("status") != "failed" or error.is_absent:
+        return None
+    return sourced({"code": error.text("code"), "message": error.text("message")}, reading.source)

@@ -28,8 +28,8 @@ class Found(NamedTuple):
     chosen: dict[str, Reading]
 
 
-async def find(reader: Reader, target: Target, deployment: str | None) -> Found:
-    """The endpoint and its deployments.
+async def find(reader: Reader, target: Target, deployment: str | None, *, planned: bool) -> Found:
+    """The endpoint and its deployments; with `planned` it is no mistake that there are none yet.
 
     Raises NoInputError where the names prove to be wrong, and AuthenticationError where the login sees nothing of the
     subscription. What merely cannot be read is left to be unknown.
@@ -43,11 +43,14 @@ async def find(reader: Reader, target: Target, deployment: str | None) -> Found:
     _check_login(workspace, target)
     if workspace.is_missing:
         await _no_workspace(reader, target)
+    if planned and endpoint.is_missing and workspace.unknown is None:
+        return Found(workspace, endpoint, deployments, {})
     if endpoint.is_missing and workspace.unknown is None:
         names = await reader.list(f"{target.workspace_id}/onlineEndpoints", versions.ENDPOINT, f"{endpoints}/read")
-        where = f"in the workspace {target.workspace}"
-        raise NoInputError(_nothing(f"no online endpoint {target.endpoint!r} {where}", target.endpoint, names))
-    chosen = await _chosen(reader, target, deployment, endpoint, deployments)
+        if target.endpoint.lower() not in _names(names):
+            where = f"in the workspace {target.workspace}"
+            raise NoInputError(_nothing(f"no online endpoint {target.endpoint!r} {where}", target.endpoint, names))
+    chosen = await _chosen(reader, target, deployment, endpoint, deployments, planned=planned)
     return Found(workspace, endpoint, deployments, chosen)
 
 
@@ -72,13 +75,13 @@ async def _no_workspace(reader: Reader, target: Target) -> None:
         reader.get(group, versions.GROUP, "Microsoft.Resources/subscriptions/resourceGroups/read"),
         reader.list(f"{group}/providers/{ML}/workspaces", versions.WORKSPACE, f"{ML}/workspaces/read"),
     )
-    if parent.unknown is None:
+    if parent.unknown is None and target.workspace.lower() not in _names(names):
         what = f"no workspace {target.workspace!r} in the resource group {target.resource_group}"
         raise NoInputError(_nothing(what, target.workspace, names))
 
 
 async def _chosen(
-    reader: Reader, target: Target, deployment: str | None, endpoint: Reading, deployments: Reading
+    reader: Reader, target: Target, deployment: str | None, endpoint: Reading, deployments: Reading, *, planned: bool
 ) -> dict[str, Reading]:
     found: dict[str, Reading] = {}
     for one in deployments.value if isinstance(deployments.value, list) else ():
@@ -88,10 +91,14 @@ async def _chosen(
     if found or deployment is None:
         return found
     if isinstance(deployments.value, list) and deployments.incomplete is None:
+        if planned:
+            return {}
         what = f"no deployment {deployment!r} at the endpoint {target.endpoint}"
         raise NoInputError(_nothing(what, deployment, deployments))
     needed = f"{ML}/workspaces/onlineEndpoints/deployments/read"
     reading = await reader.get(f"{target.id}/deployments/{deployment}", versions.ENDPOINT, needed)
+    if planned and reading.is_missing and endpoint.unknown is None:
+        return {}
     if reading.is_missing and endpoint.unknown is None:
         raise NoInputError(f"no deployment {deployment!r} at the endpoint {target.endpoint}")
     return {deployment: reading}
@@ -102,9 +109,15 @@ def _name_of(resource: dict[str, Json]) -> str | None:
     return name.rpartition("/")[2] if isinstance(name, str) and name else None
 
 
+def _names(listed: Reading) -> dict[str, str]:
+    """The names in a list, by their lower case."""
+    names = map(_name_of, listed.value if isinstance(listed.value, list) else ())
+    return {name.lower(): name for name in names if name is not None}
+
+
 def _nothing(what: str, wanted: str, listed: Reading) -> str:
     """`what`, and the names that there are instead: the nearest first."""
-    names = sorted(filter(None, map(_name_of, listed.value if isinstance(listed.value, list) else ())))
+    names = sorted(_names(listed).values())
     if not names:
         return f"{what}: there is none" if not isinstance(listed.value, Unknown) else what
     close = difflib.get_close_matches(wanted, names, n=1)

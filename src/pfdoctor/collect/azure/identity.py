@@ -46,6 +46,14 @@ async def read_identity(reader: Reader, endpoint: Reading, variables: Json) -> J
     return sourced({**facts, **_chosen(list(identities), named)}, endpoint.source)
 
 
+def told_principal(endpoint: Reading) -> Json:
+    """The object id of the endpoint's identity, where its own resource tells it and there is but one; else null."""
+    identity = Body(endpoint.body).child("identity")
+    told = [Body(value).raw("principalId") for _, value in identity.child("userAssignedIdentities").items()]
+    one = told[0] if len(told) == 1 else identity.raw("principalId")
+    return one if isinstance(one, str) else None
+
+
 def _system(identity: Body) -> dict[str, Json]:
     principal = identity.text("principalId")
     if principal is None:

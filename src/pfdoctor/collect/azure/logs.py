@@ -1,4 +1,4 @@
-"""The logs of the deployment's two containers."""
+"""The logs of the deployment's two containers, and what it answered to a probe."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pfdoctor.core.rule import Symptom
 
 _CONTAINERS = {"InferenceServer": "inference-server", "StorageInitializer": "storage-initializer"}
 _TAIL = 5000
+_ANSWERS = ("swagger_with_header", "score")
 
 
 async def read_logs(reader: Reader, deployment: str, symptoms: Mapping[str, Symptom], changed: Json) -> list[Json]:
@@ -46,3 +47,24 @@ async def _log(
     since = changed if isinstance(changed, str) else None
     known = Knowledge(container=name, complete=since is not None, newer_than=since, tail=_TAIL)
     return read_text(content, symptoms, source=source, known=known)
+
+
+def read_answers(data_plane: Json, symptoms: Mapping[str, Symptom]) -> list[Json]:
+    """What the container answered in words, read like a log: it tells what no log holds yet.
+
+    `data_plane` are the facts of that name. An answer says what it says, and nothing of what it leaves out.
+    """
+    if not isinstance(data_plane, dict) or "$unknown" in data_plane:
+        return []
+    found: list[Json] = []
+    for name in _ANSWERS:
+        answer = data_plane.get(name)
+        text = answer.get("error_message") if isinstance(answer, dict) else None
+        # without the container's own status it is the gateway that speaks
+        if isinstance(answer, dict) and isinstance(text, str) and isinstance(answer.get("model_status"), int):
+            source = f"answer of {answer.get('url')} ({answer.get('status')})"
+            known = Knowledge(container=_CONTAINERS["InferenceServer"])
+            found.append(
+                read_text(text, symptoms, source=source, known=known) | {"complete": False, "cut": "it is one answer"}
+            )
+    return found

@@ -10,20 +10,21 @@ import asyncio
 import json
 import math
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError
 from azure.core.pipeline import AsyncPipeline
 from azure.core.rest import HttpRequest
 
 from pfdoctor.cloud import faults
+from pfdoctor.cloud.address import https_parts
+from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.cloud.reading import Source
 from pfdoctor.collect.azure import versions
 from pfdoctor.collect.azure.arm_id import ML
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
 
 _HEALTH_REQUESTS = 5
@@ -31,10 +32,17 @@ _HEADER = "azureml-model-deployment"
 _MESSAGE = 500
 _MOST_FIELDS = 200
 
-NOT_ASKED = Unknown("not-asked", "the endpoint was not called: that takes --probe", collect_command="--probe")
-SCORE_NOT_ASKED = Unknown(
-    "not-asked", "the endpoint was not scored: that takes --probe-score FILE", collect_command="--probe-score FILE"
-)
+
+def not_asked(endpoint: str) -> Unknown:
+    """Why nothing is known of what the endpoint answers: nobody allowed to call it."""
+    command = f"pfdoctor diagnose --endpoint {endpoint} --probe"
+    return Unknown("not-asked", "the endpoint was not called: that takes --probe", collect_command=command)
+
+
+def not_scored(endpoint: str) -> Unknown:
+    """Why nothing is known of how the endpoint scores: nobody gave a request."""
+    command = f"pfdoctor diagnose --endpoint {endpoint} --probe-score FILE"
+    return Unknown("not-asked", "the endpoint was not scored: that takes --probe-score FILE", collect_command=command)
 
 
 class Address(NamedTuple):
@@ -50,8 +58,8 @@ class Address(NamedTuple):
     @staticmethod
     def of(scoring_uri: Json) -> Address | None:
         """The address of a scoring URI; None where it is no https address that ends in /score."""
-        parts = urlsplit(scoring_uri) if isinstance(scoring_uri, str) else None
-        if parts is None or parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+        parts = https_parts(scoring_uri)
+        if parts is None:
             return None
         return Address(parts.netloc.lower(), parts.path.rstrip("/").removesuffix("/score"))
 
@@ -65,15 +73,19 @@ class Answer(NamedTuple):
 
 
 class Prober:
-    """Calls one deployment of one endpoint."""
+    """Calls one deployment. `key` authorises the calls; without it only the one without a key is made."""
 
-    def __init__(self, pipeline: AsyncPipeline[Any, Any], address: Address, now: Callable[[], str]) -> None:
+    def __init__(
+        self, pipeline: AsyncPipeline[Any, Any], address: Address, now: Callable[[], str], key: str | Unknown
+    ) -> None:
         self._pipeline = pipeline
         self._address = address
         self._now = now
+        self._key = key
 
-    async def probe(self, deployment: str, key: str | Unknown, score: bytes | None) -> dict[str, Json]:
-        """The facts `data_plane`. `key` is what authorises the calls; without it only the call without one is made."""
+    async def probe(self, endpoint: str, deployment: str, score: bytes | None) -> dict[str, Json]:
+        """The facts `data_plane`. `score` is the body of the one POST to /score; without it none is made."""
+        key, unscored = self._key, not_scored(endpoint).to_json()
         unauthenticated = await self._ask("/swagger.json", {})
         facts: dict[str, Json] = {"unauthenticated": unauthenticated.facts}
         if isinstance(key, Unknown):
@@ -87,15 +99,17 @@ class Prober:
             self._ask("/version", to_deployment),
         )
         # one after the other: what is measured is an endpoint that has nothing else of ours to do
-        healths = [await self._ask("/health", to_deployment) for _ in range(_HEALTH_REQUESTS)]
+        healths = [await self._ask("/health", to_deployment)]
+        while healths[-1].status and len(healths) < _HEALTH_REQUESTS:
+            healths.append(await self._ask("/health", to_deployment))
         facts |= {
             "swagger": swagger.facts,
             "swagger_with_header": with_header.facts,
             "version": version.facts,
             "health": healths[-1].facts,
             "health_latency": latency_of(healths),
-            "score": SCORE_NOT_ASKED.to_json(),
-            "score_latency": SCORE_NOT_ASKED.to_json(),
+            "score": unscored,
+            "score_latency": unscored,
         }
         if score is not None:
             scored = await self._ask("/score", to_deployment, score)
@@ -112,7 +126,7 @@ class Prober:
         source = Source(url, None, 0, None, self._now(), request.method)
         try:
             response = (await self._pipeline.run(request)).http_response
-        except (AzureError, asyncio.TimeoutError) as error:
+        except (AzureError, asyncio.TimeoutError, zlib.error) as error:
             why = faults.of_error(error)
             return Answer({**why._replace(detail=f"{url}: {why.detail}").to_json(), "$source": source}, 0, 0.0)
         took = (time.perf_counter() - begun) * 1000
@@ -131,6 +145,8 @@ class Prober:
             "$source": source,
         }
         text = response.content.decode("utf-8-sig", "replace")
+        if isinstance(self._key, str):
+            text = text.replace(self._key, "[redacted: endpoint key]")  # an app may repeat what it was sent
         return Answer({**facts, **_body(text, facts["content_type"] or "")}, response.status_code, took)
 
 
@@ -194,7 +210,10 @@ def key_action(auth_mode: Json) -> str | None:
 async def endpoint_key(reader: Reader, endpoint: str, auth_mode: Json, login: Callable[[], Any]) -> str | Unknown:
     """What authorises calls of the endpoint, kept in memory alone. `login` gives a token of our own."""
     if auth_mode == "aad_token":
-        token: str = (await login()).token
+        try:
+            token: str = (await login()).token
+        except AuthenticationError as error:  # the login reads Azure, and may still not be meant for endpoints
+            return Unknown("unauthenticated", f"no token for the endpoint: {error}")
         return token
     action = key_action(auth_mode)
     if action is None:
@@ -203,6 +222,7 @@ async def endpoint_key(reader: Reader, endpoint: str, auth_mode: Json, login: Ca
     reading = await reader.post(f"{endpoint}/{action}", versions.ENDPOINT, None, needed)
     if reading.body is None:
         why = reading.unknown or Unknown("not-collected", "not collected")
-        return why._replace(detail=f"the key that calls the endpoint: {why.detail}")
+        # no command to make the same request by hand: it would print the key
+        return why._replace(detail=f"the key that calls the endpoint: {why.detail}", collect_command=None)
     key = reading.body.get("primaryKey" if action == "listKeys" else "accessToken")
     return key if isinstance(key, str) else Unknown("wrong-type", f"{action} gave no key")

@@ -14,7 +14,8 @@ from pfdoctor.core.pattern import Pattern
 
 # Microsoft Learn, "Manage and increase quotas": online deployments are checked against the dedicated cores of their VM
 # family; 20 % are reserved for upgrades but for the families with A100, H100 and MI-class accelerators.
-_DEDICATED = "dedicatedcores/usages"
+# types of usages of a family's cores: those of the subscription before those of one workspace
+_KINDS = ("/vmfamily/", "dedicatedcores", "/usages")
 _UNRESERVED = Pattern(r"a100|h100|h200|ndv2|ndrsv2|nd40rs|nd96|nc24ads|nc48ads|nc96ads|nc40ads|nc80adis", 2)
 _LETTERS = Pattern(r"[^a-z0-9]")
 # the second as Microsoft Learn's page on accessing data from endpoints asks for it
@@ -68,12 +69,14 @@ def _usage(usages: Reading, family: Json) -> dict[str, Json]:
         return dict.fromkeys(keys, unread(usages, "the quota of the region"))
     missing = usages.incomplete or Unknown("not-told", "the list of quotas of the region does not name it")
     facts: dict[str, Json] = dict.fromkeys(keys, missing.to_json())
+    best = len(_KINDS)
     for body in map(Body, usages.value):
-        name = body.child("name")
-        kind = body.lower("type")
+        name, kind = body.child("name"), str(body.lower("type"))
         words = {_plain(name.raw("value")), _plain(name.raw("localizedValue"))}
-        if isinstance(kind, str) and kind.endswith(_DEDICATED) and isinstance(family, str) and _plain(family) in words:
-            facts["limit"], facts["used"] = _limit(body), body.whole("currentValue")
+        rank = next((number for number, part in enumerate(_KINDS) if part in kind), best)
+        # the dedicated and the low-priority cores of a family have one name, and their type tells them apart
+        if isinstance(family, str) and _plain(family) in words and "lowpriority" not in kind and rank < best:
+            best, facts["limit"], facts["used"] = rank, _limit(body), body.whole("currentValue")
         elif words & {"onlineendpoints", "totalonlineendpoints", "endpoints"}:
             facts["endpoints_limit"] = _limit(body)
         elif words & {"deploymentsperendpoint", "onlinedeploymentsperendpoint"}:

@@ -1,4 +1,4 @@
-"""The scopes whose role assignments are read before the facts tell of more: those that almost every endpoint needs."""
+"""The scopes whose role assignments are read: those that the operations of this endpoint are checked at."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from pfdoctor.collect.azure.arm_id import parse
 from pfdoctor.collect.azure.authorization import Scope
+from pfdoctor.core.derive import scopes_to_read
+from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json
 
-_STORES = {
-    "storage": "storage-account",
-    "key_vault": "key-vault",
-    "container_registry": "registry",
-    "application_insights": "application-insights",
-}
 _KINDS = {
     "microsoft.cognitiveservices/accounts": "cognitive-account",
     "microsoft.search/searchservices": "search-service",
@@ -23,41 +19,32 @@ _KINDS = {
 }
 
 
-def scopes_of(view: dict[str, Json]) -> tuple[Scope, ...]:
-    """Workspace, connection workspace, the resources behind them, and what connections without keys lead to."""
+def needed_scopes(workspace: str, document: dict[str, Json]) -> tuple[Scope, ...]:
+    """The workspace, and whatever else the operations that follow from the other facts are checked at."""
+    needed = (Scope(one.scope, one.kind) for one in scopes_to_read(Facts(document)))
+    return _once((Scope(workspace, "workspace"), *needed))
+
+
+def likely_scopes(workspace: str, registry: Json, connections: Json) -> tuple[Scope, ...]:
+    """Those of them that the first answers already tell: workspace, registry, and what connections without keys use."""
+    return _once((Scope(workspace, "workspace"), *_likely(registry, connections)))
+
+
+def _likely(registry: Json, connections: Json) -> Iterator[Scope]:
+    if parse(registry) is not None:
+        yield Scope(registry, "registry")
+    for one in _items(connections):
+        target = parse(one["resource_id"])
+        kind = _KINDS.get(target.type.lower()) if target is not None else None
+        if target is not None and kind is not None and str(one["auth_type"]).lower() in ("aad", "managedidentity"):
+            yield Scope(target.text, "openai-account" if one["type"] == "AzureOpenAI" else kind)
+
+
+def _once(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
     found: dict[str, Scope] = {}
-    for scope in _scopes(view):
-        found.setdefault(scope.id.lower(), scope)
+    for one in scopes:
+        found.setdefault(one.id.strip("/").lower(), one)
     return tuple(found.values())
-
-
-def _scopes(view: dict[str, Json]) -> Iterator[Scope]:
-    workspace = view["workspace"]
-    for name in ("workspace", "connection_workspace"):
-        one = view[name]
-        identifier = _known(one, "id")
-        if identifier is not None:
-            yield Scope(identifier, "hub" if _known(one, "kind") == "hub" else "workspace")
-    for name, kind in _STORES.items():
-        identifier = _known(_known(workspace, name), "id")
-        if identifier is not None:
-            yield Scope(identifier, kind)
-    for one in _items(view["connections"]):
-        identifier = _known(one, "resource_id")
-        target = parse(identifier)
-        known = _KINDS.get(target.type.lower()) if target is not None else None
-        if target is not None and known is not None and str(one["auth_type"]).lower() in ("aad", "managedidentity"):
-            yield Scope(target.text, "openai-account" if one["type"] == "AzureOpenAI" else known)
-    for one in _items(_known(view["identity"], "identities")):
-        identifier = _known(one, "resource_id")
-        if identifier is not None:
-            yield Scope(identifier, "user-assigned-identity")
-
-
-def _known(node: Json, key: str) -> Json:
-    """The value of an object that is known, else None."""
-    value = node.get(key) if isinstance(node, dict) and "$unknown" not in node else None
-    return None if isinstance(value, dict) and "$unknown" in value else value
 
 
 def _items(node: Json) -> Iterable[dict[str, Json]]:

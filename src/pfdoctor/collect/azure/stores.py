@@ -9,16 +9,6 @@ from pfdoctor.collect.azure.body import Body, sourced, unread
 from pfdoctor.collect.azure.existence import exists
 from pfdoctor.core.model import Json, Unknown
 
-VERSIONS = {
-    "microsoft.storage/storageaccounts": versions.STORAGE,
-    "microsoft.keyvault/vaults": versions.VAULT,
-    "microsoft.containerregistry/registries": versions.REGISTRY,
-    "microsoft.insights/components": versions.COMPONENT,
-    "microsoft.cognitiveservices/accounts": versions.COGNITIVE,
-    "microsoft.search/searchservices": versions.SEARCH,
-    "microsoft.managedidentity/userassignedidentities": versions.IDENTITY,
-    "microsoft.machinelearningservices/workspaces": versions.WORKSPACE,
-}
 _KEYS = (
     "location public_network_access default_action bypass allow_shared_key_access is_hns_enabled rbac_authorization "
     "login_server admin_user_enabled sku role_assignment_mode arm_audience_tokens disable_local_auth custom_subdomain "
@@ -31,7 +21,7 @@ async def read_store(reader: Reader, identifier: Json, what: str) -> Json:
     if identifier is None or (isinstance(identifier, dict) and "$unknown" in identifier):
         return identifier
     target = parse(identifier)
-    version = VERSIONS.get(target.type.lower()) if target is not None else None
+    version = versions.OF_TYPE.get(target.type.lower()) if target is not None else None
     if target is None or version is None:
         return Unknown("malformed", f"{what}: {identifier!r} is no id of a resource that is known here").to_json()
     reading = await reader.get(target.text, version, target.read)

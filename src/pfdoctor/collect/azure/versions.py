@@ -28,3 +28,17 @@ COGNITIVE = "2023-05-01"
 SEARCH = "2023-11-01"
 IDENTITY = "2023-01-31"
 METRICS = "2023-10-01"
+
+OF_TYPE = {
+    "microsoft.storage/storageaccounts": STORAGE,
+    "microsoft.storage/storageaccounts/blobservices/containers": STORAGE,
+    "microsoft.keyvault/vaults": VAULT,
+    "microsoft.containerregistry/registries": REGISTRY,
+    "microsoft.insights/components": COMPONENT,
+    "microsoft.cognitiveservices/accounts": COGNITIVE,
+    "microsoft.search/searchservices": SEARCH,
+    "microsoft.managedidentity/userassignedidentities": IDENTITY,
+    "microsoft.machinelearningservices/workspaces": WORKSPACE,
+    "microsoft.machinelearningservices/registries": WORKSPACE,
+}
+"""By resource type, in lower case, for resources that are read to see whether they exist and how they are set."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pfdoctor.collect.logs.symptoms import Seeker
 from pfdoctor.collect.logs.unwrap import unwrapped
-from pfdoctor.core.decode import Reading
+from pfdoctor.core.decode import Reading, Sighting
 from pfdoctor.core.model import Json
 from pfdoctor.core.relevance import Relevance
 from pfdoctor.core.rule import Symptom
@@ -39,13 +39,13 @@ _SERVER = re.compile(
     re.IGNORECASE,
 )
 _DOTS = re.compile(r"\n[ \t>]*(?P<mark>\.{3,}|…|\[(?:\.{3}|…)\])[ \t\r]*(?=\n)")
-_WORDS = ("truncated", "omitted", "<snip>", "[snip]", "--snip--", "skipped")
+_WORDS = ("truncated", " omitted", "<snip>", "[snip]", "--snip--", "lines skipped")
 _OMITTED = re.compile(
-    r"\b(?:logs?|output|lines) (?:was |is |has been |were )?(?:truncated|omitted|skipped)\b|"
-    r"\[truncated\]|<snip>|\[snip\]|--snip--",
+    r"\b(?:logs?|output|lines) (?:was |is |has been |were )?(?:truncated|omitted|skipped)\b"
+    r"|\[truncated\]|<snip>|\[snip\]|--snip--",
     re.IGNORECASE,
 )
-_TAILS = frozenset((10, 20, 50, 100, 200, 250, 300, 500, 1000, 2000, 5000, 10_000))
+_TAILS = frozenset((50, 100, 200, 250, 300, 500, 1000, 2000, 5000, 10_000))
 _BEGINNINGS = re.compile(
     r"Instance status:|SystemSetup: |detecting promptflow run mode|Starting gunicorn|Started server process"
     r"|Create extension with type|Initializing, args: src_uri"
@@ -72,22 +72,26 @@ def facts_of(
     source: str, texts: Iterable[str], symptoms: Mapping[str, Symptom], known: Knowledge, size: list[int] | None = None
 ) -> dict[str, Json]:
     """The facts `logs` of one text. `size` holds the bytes that were read, once the texts have been."""
-    seeker = Seeker(symptoms)
-    reading = Reading(seeker.literals, seeker.seen)
-    relevance = Relevance()
+    seeker, omission, relevance = Seeker(symptoms), _Omission(), Relevance()
+
+    def seen(sighting: Sighting) -> None:
+        if sighting.literal in _WORDS:
+            omission.seen(sighting)
+        seeker.seen(sighting)
+
+    reading = Reading((*seeker.literals, *_WORDS), seen)
     pieces = unwrapped(texts)
     wrapping = next(pieces)
-    head, omission, letters = "", None, 0
+    head, letters = "", 0
     for piece in pieces:
         if len(head) < _HEAD:
             head += piece[: _HEAD - len(head)]
-        if omission is None:
-            omission = _omission(piece)
+        omission.look(piece)
         letters += len(piece)
         relevance.feed(piece)
         reading.feed(piece)
     reading.finish()
-    cut = _cut(reading, known, head, omission)
+    cut = _cut(reading, known, head, omission.said)
     return {
         "source": source,
         "container": known.container or _container(source, head),
@@ -99,24 +103,28 @@ def facts_of(
         "lines": reading.lines,
         "bytes": size[0] if size is not None else letters,
         "stage": reading.stage,
-        "looked_for": sorted(symptoms),
+        "looked_for": sorted(name for name, symptom in symptoms.items() if not symptom.elsewhere),
         "hits": seeker.hits(ours=relevance.ours),
         "errors": [error.to_json() for error in reading.errors],
     }
 
 
-def _omission(piece: str) -> str | None:
+class _Omission:
     """The words of whoever left a part of the log out."""
-    dots = _DOTS.search(piece)
-    if dots is not None:
-        return dots["mark"]
-    for word in _WORDS:
-        position = piece.find(word)
-        if position >= 0:
-            said = _OMITTED.search(piece[max(0, position - 60) : position + len(word)])
-            if said is not None:
-                return said[0]
-    return None
+
+    said: str | None = None
+
+    def seen(self, sighting: Sighting) -> None:
+        """One of `_WORDS` was found."""
+        if self.said is None:
+            found = _OMITTED.search(sighting.text[max(0, sighting.start - 60) : sighting.end + 1])
+            self.said = found[0] if found is not None else None
+
+    def look(self, piece: str) -> None:
+        """Look for lines that are nothing but dots."""
+        if self.said is None:
+            dots = _DOTS.search(piece)
+            self.said = dots["mark"] if dots is not None else None
 
 
 def _format(head: str) -> str:

@@ -46,7 +46,7 @@ class Seeker:
 
     def seen(self, sighting: Sighting) -> None:
         """A literal was found."""
-        for symptom, pattern in self._by_literal[sighting.literal]:
+        for symptom, pattern in self._by_literal.get(sighting.literal, ()):
             captures: dict[str, str] = {}
             if pattern is not None:
                 match = _match(pattern, sighting)
@@ -78,16 +78,29 @@ class Seeker:
 
 
 def _match(pattern: re.Pattern[str], sighting: Sighting) -> re.Match[str] | None:
-    """The expression on the line of the literal; where a console wrapped that, on it and the next two as one."""
+    """The expression on the line of the literal; where a console wrapped that, with the two after it, then before."""
     text = sighting.text
     first = max(text.rfind("\n", 0, sighting.start) + 1, sighting.start - _LINE)
-    last, joined = sighting.end, None
+    last = sighting.end
+    found: re.Match[str] | None = None
     for _ in range(3):
-        newline = text.find("\n", last)
-        last = min(newline if newline >= 0 else len(text), first + 2 * _LINE)
-        line = text[first:last]
-        joined = pattern.search(line if "\n" not in line else " ".join(map(str.strip, line.split("\n"))))
-        if joined is not None or last >= len(text):
-            return joined
+        last = _end_of_line(text, last, first + 2 * _LINE)
+        found = _search(pattern, text[first:last])
+        if found is not None or last >= len(text):
+            break
         last += 1
-    return joined
+    for _ in range(2):
+        if found is not None or first == 0:
+            break
+        first = max(text.rfind("\n", 0, first - 1) + 1, sighting.start - _LINE)
+        found = _search(pattern, text[first:last])
+    return found
+
+
+def _end_of_line(text: str, position: int, most: int) -> int:
+    newline = text.find("\n", position)
+    return min(newline if newline >= 0 else len(text), most)
+
+
+def _search(pattern: re.Pattern[str], lines: str) -> re.Match[str] | None:
+    return pattern.search(lines if "\n" not in lines else " ".join(map(str.strip, lines.split("\n"))))

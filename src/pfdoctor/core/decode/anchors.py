@@ -16,7 +16,7 @@ _STATUS_LINES = tuple(
 _DECODERS: dict[Decoder, tuple[str, ...]] = {
     arm.body: ('"code":', "'code':", '"Code":', "'Code':", '"code" :', 'Code="'),
     arm.entry: ("Code: ",),
-    arm.text_form: ("ERROR: (", "Error: (", "Exception: (", "Details:\t(", "Exception Details: ("),
+    arm.text_form: ("ERROR: (", "Error: (", "Exception: (", "Details:\t(", ".\t(", "}\t("),
     arm.named: arm.NAMED,
     authorization.refused: ("authorization to perform action",),
     authorization.linked: ("has permission to perform action",),

@@ -12,6 +12,8 @@ from pfdoctor.core.pattern import Pattern
 
 _BEFORE = 4000
 """How far before a `code` key its opening brace may stand: other keys of the error come first now and then."""
+_NEAR = 100
+"""Nearly always it is the first key."""
 _NESTED = 50
 _NAME = Pattern(r"[A-Za-z][A-Za-z0-9._-]{2,80}")
 _STATUS = Pattern(r"[1-5]\d\d")
@@ -51,16 +53,19 @@ def _fields(error: _Error, *, cut: bool) -> dict[str, Json]:
 
 def _opening(text: str, start: int) -> int | None:
     """The brace of the mapping that a key at `start` belongs to."""
-    depth = 0
-    for position in range(start - 1, max(-1, start - _BEFORE), -1):
-        letter = text[position]
-        if letter in "}]":
-            depth += 1
-        elif letter in "{[":
-            if depth == 0:
-                return position if letter == "{" else None
-            depth -= 1
+    for reach in (_NEAR, _BEFORE):
+        depth, first = 0, max(0, start - reach)
+        for match in reversed(list(_BRACES.finditer(text[first:start]))):
+            if match[0] in "}]":
+                depth += 1
+            elif depth == 0:
+                return first + match.start() if match[0] == "{" else None
+            else:
+                depth -= 1
     return None
+
+
+_BRACES = Pattern(r"[{}\[\]]")
 
 
 def _errors(value: Json, within: str | None, depth: int) -> Iterator[_Error]:
@@ -83,11 +88,22 @@ def _errors(value: Json, within: str | None, depth: int) -> Iterator[_Error]:
         fields |= _additional(value.get("additionalInfo"))
         yield _Error(name, message if isinstance(message, str) else None, within, fields)
         below = name
+        if isinstance(message, str):
+            yield from _inside(message, name, depth)
     for key in ("error", "Error", "details", "innererror", "innerError", "InnerError"):
         inner = value.get(key)
         if isinstance(inner, dict) and key.lower() == "innererror" and "message" not in inner and "code" in inner:
             inner = {**inner, "message": ""}  # azure names only the code of an inner error
         yield from _errors(inner, below, depth + 1)
+
+
+def _inside(message: str, within: str, depth: int) -> Iterator[_Error]:
+    """The errors of another service that a message quotes."""
+    brace = message.find("{")
+    if brace >= 0:
+        read = read_value(message, brace)
+        if read is not None:
+            yield from _errors(read.value, within, depth + 1)
 
 
 def _inner(value: dict[str, Json]) -> Json:
@@ -142,7 +158,7 @@ _TEXT = Pattern(
     r"(?=\s*\n\s*Code:|\n[ \t]*\n|\n\S|\s*\Z)"
 )
 _ENTRY = Pattern(
-    r"(?P<indent>[ \t]*)Code:[ \t]*(?P<code>[A-Za-z][\w.-]{2,80}|None)[ \t\r]*\n"
+    r"Code:[ \t]*(?P<code>[A-Za-z][\w.-]{2,80}|None)[ \t\r]*\n"
     r"[ \t]*Message:[ \t]*(?P<message>[^\n]*(?:\n(?![ \t]*(?:Target:|Exception Details:|Inner error:|"
     r"Additional |Code:|$))[^\n]*){0,30})"
     r"(?:\n[ \t]*Target:[ \t]*(?P<target>[^\n]*))?"
@@ -152,14 +168,17 @@ _NONE = Pattern(r"\(None\)[ \t]*(?P<code>[A-Z][A-Za-z]{3,60}): ?(?P<message>[^\n
 
 def entry(text: str, start: int, _end: int) -> list[Found]:
     """`Code: X` and `Message: Y` on lines of their own, as azure-core prints an error; each nested one has its own."""
-    line = text.rfind("\n", 0, start) + 1
-    if text[line:start].strip(" \t"):
-        return []
-    match = _ENTRY.match(text, line)
+    match = _ENTRY.match(text, start)
     if match is None or match["code"] == "None":
         return []
     fields: dict[str, Json] = {"target": match["target"].strip()} if match["target"] else {}
-    return [Found(start, match.end(), "arm", match["code"], match["message"], fields)]
+    # the SDK puts the next of several details right behind the message of this one
+    message = _NEXT.split(match["message"], 1)[0]
+    end = match.end() if message == match["message"] else match.start("message") + len(message)
+    return [Found(start, end, "arm", match["code"], message, fields)]
+
+
+_NEXT = Pattern(r"\t(?=\([A-Za-z][\w.-]{2,80}\) )")
 
 
 def text_form(text: str, start: int, end: int) -> list[Found]:

@@ -49,7 +49,7 @@ _DATA = Pattern(
 )
 _IDENTITY = Pattern(
     _words(
-        r"Identity ?\(object ?id: (?P<object_id>[^)\s]*)\) does not have permissions for (?P<action>"
+        r"Identity\s*\(object\s*id: (?P<object_id>[^)\s]*)\) does not have permissions for (?P<action>"
         r"[\w./*, -]+?) actions"
     )
 )
@@ -147,7 +147,11 @@ def storage(text: str, start: int, end: int) -> list[Found]:
     return [found._replace(code=code, fields={})]
 
 
+_SENTENCES = Pattern(r"(?:(?![\"']\s*[,}\]])[^\n]){0,500}")
+"""To the end of the line, or of the string that the sentence stands in."""
+
+
 def _whole_line(text: str, found: Found, code: str, action: str) -> Found:
-    newline = text.find("\n", found.end)
-    end = min(newline if newline >= 0 else len(text), found.end + 500)
+    rest = _SENTENCES.match(text, found.end)
+    end = rest.end() if rest is not None else found.end
     return Found(found.start, end, found.kind, code, text[found.start : end].strip(), {"action": action})

@@ -187,6 +187,9 @@ def error_code(text: str, start: int, end: int) -> list[Found]:
         below = inner.get("innererror")
         if isinstance(below, dict) and isinstance(below.get("code"), str):
             fields["inner"] = below["code"]
+    if message is None:
+        newline = text.find("\n", stop)
+        stop = newline if newline >= 0 else len(text)
     name = str(code) if code is not None else str(fields.get("error") or match["status"])
     said = message if isinstance(message, str) else text[start:stop][:1000]
     return [Found(start, max(stop, end), "llm", name, said, fields)]

@@ -38,6 +38,8 @@ class _Raised(NamedTuple):
     function: str | None
     user: str | None
     """The innermost file that is no library's."""
+    start: int
+    """Where in the text its name stands."""
 
 
 def traceback(text: str, start: int, end: int) -> list[Found]:
@@ -71,7 +73,8 @@ def traceback(text: str, start: int, end: int) -> list[Found]:
         fields["raised"] = last.type
         fields["raised_message"] = last.message
         fields["chain"] = [one.type for one in chain]
-    return [Found(start, position, "exception", first.type.rpartition(".")[2], first.message, fields | _named(first))]
+    kind = first.type.rpartition(".")[2]
+    return [Found(first.start, position, "exception", kind, first.message, fields | _named(kind, first.message))]
 
 
 def owner(file: str) -> str:
@@ -102,7 +105,7 @@ class _Lines:
         self._position = start
         first = text[start : start + 200]
         margin = _MARGIN.match(first)
-        self._framed = margin is not None and "Traceback" in first and "|" in margin[0]
+        self._framed = margin is not None and ("|" in margin[0] or "Exception Group" in first)
         self._indent = len(first) - len(first.lstrip(" \t")) if not self._framed else 0
         self._next()
 
@@ -151,9 +154,7 @@ class _Lines:
                 break
             message = self._message(raised["message"] or "")
             function = function.strip() if function else None
-            return _Raised(raised["type"], message, file, number, function, user), self._position
-        if file is None:
-            return None, self._position
+            return _Raised(raised["type"], message, file, number, function, user, before), self._position
         return None, self._position
 
     def _message(self, first: str) -> str:
@@ -164,7 +165,9 @@ class _Lines:
             if line is None or not line.strip() or _BEGINS.match(line) is not None:
                 break
             self._next()
-            lines.append(line)
+            # gunicorn prints what was raised once more behind its traceback
+            if line.strip() not in (first, "\n".join(lines)):
+                lines.append(line)
         return "\n".join(lines).strip()
 
     def goes_on(self) -> bool:
@@ -196,7 +199,7 @@ class _Lines:
 _BEGINS = Pattern(
     r"\d{4}[-/]\d\d|"
     r"\[\d{4}-|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b|Traceback \(|\d{1,3}(?:\.\d{1,3}){3} "
-    r"|The above exception was|During handling of|\S+ +Traceback \(|##\[|Process exited|npm |\+-|[╭╰]"
+    r"|The above exception was|During handling of|\S+ +Traceback \(|##\[|Process exited|npm |[\"']\s*[,}\]]|\+-|[╭╰]"
 )
 
 _MISSING = Pattern(r"No module named [\"']?(?P<name>[\w.-]+)")
@@ -207,17 +210,16 @@ _CANNOT = Pattern(
 _KEY = Pattern(r"[\"'](?P<name>[^\"'\n]{1,200})[\"']\Z")
 
 
-def _named(raised: _Raised) -> dict[str, Json]:
+def _named(kind: str, message: str) -> dict[str, Json]:
     """What the message of a common exception names: the missing module, the name that is not in one, the key."""
-    kind = raised.type.rpartition(".")[2]
-    missing = _MISSING.search(raised.message)
+    missing = _MISSING.search(message)
     if missing is not None:
         return {"missing_module": missing["name"].strip("'\"")}
-    cannot = _CANNOT.search(raised.message)
+    cannot = _CANNOT.search(message)
     if cannot is not None:
         return {"missing_name": cannot["name"], "from_module": cannot["source"]}
     if kind == "KeyError":
-        key = _KEY.match(raised.message)
+        key = _KEY.match(message)
         if key is not None:
             return {"key": key["name"]}
     return {}
@@ -225,7 +227,8 @@ def _named(raised: _Raised) -> dict[str, Json]:
 
 _BARE = Pattern(
     r"(?:[A-Za-z_]\w*\.){0,8}(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt|NotFound|Iteration))(?:: "
-    r"(?P<message>[^\n]*)|\) (?P<flow>[^\n]*))"
+    r"(?P<message>[^\n]*)|\) (?P<flow>[^\n]*?)"
+    r"(?=\"\s*[,}\]]|(?<!\w)'\s*[,}\]]|\n|\Z))"
 )
 
 
@@ -252,7 +255,7 @@ _LEVEL = Pattern(r"(?:\b(?:ERROR|CRITICAL|FATAL|error|failed|Error)\b[^\w\n]{0,4
 
 
 def _one(start: int, end: int, kind: str, message: str) -> list[Found]:
-    return [Found(start, end, "exception", kind, message, _named(_Raised(kind, message, None, None, None, None)))]
+    return [Found(start, end, "exception", kind, message, _named(kind, message))]
 
 
 def group(text: str, start: int, _end: int) -> list[Found]:

@@ -8,7 +8,8 @@ from pfdoctor.core.pattern import Pattern
 
 _STATUS = Pattern(r"HTTP/(?:1\.[01]|2(?:\.0)?|3)[ ]+(?P<status>[1-5]\d\d)(?:[ ]+(?P<reason>[^\n\"\r]{0,100}))?")
 _HEADER = Pattern(r"(?:< ?|\* )?(?P<name>[A-Za-z][A-Za-z0-9-]{1,60}):[ \t]*(?P<value>[^\n]{0,400})")
-_MARKED = Pattern(r"[<>*]? ?\r?$")
+_QUOTED = Pattern(r"[\"']<? ?\Z")
+"""An answer inside another text: a quote stands before its first line."""
 _ACCESS = Pattern(r"\"(?P<method>[A-Z]{3,7}) (?P<path>[^\s\"]{1,500}) HTTP/[\d.]{1,3}\" (?P<status>[1-5]\d\d)\b")
 _CLIENT = Pattern(
     r"(?P<status>[45]\d\d) (?:Client|Server) Error: (?P<reason>[^\n]{0,100}?) for url: (?P<url>\S{1,500})"
@@ -42,8 +43,10 @@ def status_line(text: str, start: int, _end: int) -> list[Found]:
     line = text.rfind("\n", 0, start) + 1
     before = text[line:start]
     if '"' in before:
-        return _logged(text, line, start)
-    if before.strip() not in ("", "<"):
+        logged = _logged(text, line, start)
+        if logged:
+            return logged
+    if before.strip() not in ("", "<") and _QUOTED.search(before) is None:
         return []
     match = _STATUS.match(text, start)
     if match is None or int(match["status"]) < 400:

@@ -24,8 +24,13 @@ _TABBED = rf"""
 _PIPED = r"""
     | [A-Za-z0-9][\w.-]{0,80}[ ]{1,30}\|[ ]                   # docker compose: service
 """
+_BEGINS = r"(?=[\ufeff\d#:\[s])"
 _PREFIX = {
-    (tabbed, piped): Pattern(f"(?m)^(?:{_PREFIXES}{_TABBED if tabbed else ''}{_PIPED if piped else ''})+", re.VERBOSE)
+    (tabbed, piped): Pattern(
+        f"(?m)^{'' if tabbed or piped else _BEGINS}"
+        f"(?:{_PREFIXES}{_TABBED if tabbed else ''}{_PIPED if piped else ''})+",
+        re.VERBOSE,
+    )
     for tabbed in (False, True)
     for piped in (False, True)
 }

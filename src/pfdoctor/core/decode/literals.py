@@ -37,9 +37,10 @@ class Occurrence(NamedTuple):
 
 
 class _Literal(NamedTuple):
-    """A literal of an anchor: what stands before the anchor, its last word, and an expression for it where wrapped."""
+    """A literal: what stands before its anchor, the last word of that, and an expression for it where it is wrapped."""
 
     text: str
+    anchor: str
     before: str
     word: str
     wrapped: re.Pattern[str] | None
@@ -49,57 +50,59 @@ class LiteralSearch:
     """Finds every occurrence of every one of the literals, also where they overlap."""
 
     def __init__(self, literals: Iterable[str]) -> None:
-        self._literals = tuple(dict.fromkeys(literals))
-        letters = _letters(self._literals)
-        self._by_anchor: dict[str, list[_Literal]] = {}
+        distinct = tuple(dict.fromkeys(literals))
+        letters = _letters(distinct)
+        by_anchor: dict[str, list[_Literal]] = {}
         root: _Trie = {}
-        for literal in self._literals:
-            start = _anchor(literal, letters)
-            before, anchor = literal[:start], _BLANKS.sub(" ", literal[start:])
-            wrapped = re.compile(_flexible(_BLANKS.sub(" ", before)) + r"\Z") if " " in before else None
-            word = before[before.rfind(" ") + 1 :]
-            self._by_anchor.setdefault(anchor, []).append(_Literal(literal, before, word, wrapped))
-            _insert(root, anchor)
-        self._begins = {
-            anchor: tuple(other for other in self._by_anchor if anchor.startswith(other)) for anchor in self._by_anchor
+        for text in distinct:
+            literal = _split(text, letters)
+            by_anchor.setdefault(literal.anchor, []).append(literal)
+            _insert(root, literal.anchor)
+        # where an anchor stands, all that are its beginning stand, too
+        self._by_anchor = {
+            anchor: tuple(one for other in by_anchor if anchor.startswith(other) for one in by_anchor[other])
+            for anchor in by_anchor
         }
         self._pattern = _expression(root) if root else None
-
-    @property
-    def literals(self) -> tuple[str, ...]:
-        """What is looked for."""
-        return self._literals
 
     def finditer(self, text: str, start: int = 0, end: int | None = None) -> Iterator[Occurrence]:
         """The occurrences whose anchor begins between `start` and `end`, in the order of their anchors."""
         if self._pattern is None:
             return
+        by_anchor = self._by_anchor
         for match in self._pattern.finditer(text, start):
             position = match.start()
             if end is not None and position >= end:
                 return
-            group = match.lastindex or 0
-            found = match[0] + match[group]
-            stop = match.end(group)
-            if found not in self._by_anchor:
-                found = _BLANKS.sub(" ", found)
-                if found not in self._by_anchor:
-                    continue
-            for anchor in self._begins[found]:
-                yield from self._before(text, position, stop if anchor == found else None, anchor)
+            stop = match.end(match.lastindex or 0)
+            anchor = text[position:stop]
+            found = by_anchor.get(anchor)
+            if found is None:
+                anchor = _BLANKS.sub(" ", anchor)
+                found = by_anchor.get(anchor, ())
+            for literal in found:
+                before = position - len(literal.before)
+                if before < 0 or not text.startswith(literal.before, before):
+                    before = _wrapped_before(literal, text, position)
+                if before >= 0:
+                    last = stop if literal.anchor == anchor else position + len(literal.anchor)
+                    yield Occurrence(before, last, literal.text)
 
-    def _before(self, text: str, position: int, stop: int | None, anchor: str) -> Iterator[Occurrence]:
-        """The literals of an anchor that was found at `position`: those whose beginning stands there, too."""
-        end = stop if stop is not None else position + len(anchor)
-        for literal in self._by_anchor[anchor]:
-            start = position - len(literal.before)
-            if start >= 0 and text.startswith(literal.before, start):
-                yield Occurrence(start, end, literal.text)
-            elif literal.wrapped is not None and text.endswith(literal.word, max(0, start), position):
-                first = max(0, start - _SPAN)
-                match = literal.wrapped.search(text[first:position])
-                if match is not None:
-                    yield Occurrence(first + match.start(), end, literal.text)
+
+def _split(text: str, letters: frozenset[str]) -> _Literal:
+    start = _anchor(text, letters)
+    before = text[:start]
+    wrapped = re.compile(_flexible(_BLANKS.sub(" ", before)) + r"\Z") if " " in before else None
+    return _Literal(text, _BLANKS.sub(" ", text[start:]), before, before[before.rfind(" ") + 1 :], wrapped)
+
+
+def _wrapped_before(literal: _Literal, text: str, position: int) -> int:
+    """Where a literal begins whose anchor stands at `position`, if only its blanks are others; else -1."""
+    if literal.wrapped is None or not text.endswith(literal.word, 0, position):
+        return -1
+    first = max(0, position - len(literal.before) - _SPAN)
+    match = literal.wrapped.search(text[first:position])
+    return first + match.start() if match is not None else -1
 
 
 def _letters(literals: tuple[str, ...]) -> frozenset[str]:
@@ -117,7 +120,15 @@ def _letters(literals: tuple[str, ...]) -> frozenset[str]:
             break
         chosen.add(letter)
         left -= holders[letter]
+    for letter in sorted(chosen, key=lambda one: (-_weight(one), one)):
+        # the rare letters that were chosen later may make a common one superfluous
+        if all(_held(literal, chosen - {letter}) for literal in holders[letter]):
+            chosen.discard(letter)
     return frozenset(chosen)
+
+
+def _held(literal: str, letters: set[str]) -> bool:
+    return any(letter in letters for letter in literal[: _last_start(literal) + 1])
 
 
 def _weight(letter: str) -> float:
@@ -142,8 +153,12 @@ def _insert(root: _Trie, word: str) -> None:
 
 
 def _expression(root: _Trie) -> re.Pattern[str]:
-    """One letter is consumed and the rest only looked at, so that overlapping anchors are all found."""
-    alternatives = [f"{re.escape(letter)}(?=({_rest(node)}))" for letter, node in sorted(root.items())]
+    """One letter is consumed and the rest only looked at, so that overlapping anchors are all found.
+
+    `re` tries the alternatives one by one: those for common letters come first.
+    """
+    letters = sorted(root, key=lambda letter: (-_RANK.get(letter, 0), letter))
+    alternatives = [f"{re.escape(letter)}(?=({_rest(root[letter])}))" for letter in letters]
     return re.compile("|".join(alternatives))
 
 

@@ -33,7 +33,6 @@ PATTERNS = (
         "exited with code",
         r"(?:Worker \(pid:\s?(?P<pid>\d+)\) )?exited with code (?P<exit_code>-?[1-9]\d*)",
     ),
-    _line("worker", "exited", "Worker exiting (pid", r"Worker exiting \(pid: ?(?P<pid>\d+)\)"),
     _line("worker", "port-in-use", "Connection in use: (", r"Connection in use: \('(?P<host>[^']*)', (?P<port>\d+)\)"),
     _line(
         "worker",
@@ -41,7 +40,6 @@ PATTERNS = (
         ("address already in use", "Address already in use"),
         _LINE,
     ),
-    _line("worker", "shut-down", "Shutting down: Master", r"Shutting down: Master"),
     _line(
         "worker",
         "gave-up",

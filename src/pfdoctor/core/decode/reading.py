@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
+from pfdoctor.core.decode import exceptions
 from pfdoctor.core.decode.anchors import ANCHORS, SINGLE_LINE, SPANNING
 from pfdoctor.core.decode.escapes import levels
 from pfdoctor.core.decode.lines import clean, time_of
 from pfdoctor.core.decode.literals import LiteralSearch
 from pfdoctor.core.decode.record import Decoded, Decoder, Found, decoded
 from pfdoctor.core.decode.stages import RANKS, STAGES, STARTS
+from pfdoctor.core.decode.storms import storms
+from pfdoctor.core.decode.window import LineCounter, Window
 
 _ACTIVE = 1 << 20
 """Letters that are searched at a time."""
@@ -24,10 +27,10 @@ _LONGEST = 262_144
 _DISTINCT = 300
 """Different errors that are kept of one text."""
 _KNOWN = 20_000
-_BACK = 60
-"""Lines above one without a time in which to look for the last that had one."""
-_STORM = 5
-"""So many retries are a storm."""
+_CALLS = 100
+"""So many errors of one form stand on one line at most, even where a whole log is one string of JSON."""
+_SAME = 80
+"""Letters by which two messages of one code are told apart."""
 _NEAR = 10
 """An error that stands so few lines below itself is the same, printed again."""
 _COUNTED = frozenset(("worker", "retry", "memory", "network", "probe", "http"))
@@ -46,9 +49,10 @@ class Sighting(NamedTuple):
     time: Callable[[], str | None]
 
 
-@cache
-def _own_search() -> LiteralSearch:
-    return LiteralSearch((*ANCHORS, *RANKS))
+@lru_cache(maxsize=8)
+def _search(literals: frozenset[str]) -> LiteralSearch:
+    """Kept: a folder may hold a thousand logs, and what is looked for is the same in each."""
+    return LiteralSearch((*ANCHORS, *RANKS, *sorted(literals)))
 
 
 def decode(text: str) -> list[Decoded]:
@@ -64,7 +68,7 @@ class Reading:
 
     def __init__(self, literals: Iterable[str] = (), seen: Callable[[Sighting], None] | None = None) -> None:
         self._wanted = frozenset(literals)
-        self._search = LiteralSearch((*ANCHORS, *RANKS, *self._wanted)) if self._wanted else _own_search()
+        self._search = _search(self._wanted)
         self._seen = seen
         self._pending: list[str] = []
         self._length = 0
@@ -77,6 +81,7 @@ class Reading:
         self._known: dict[tuple[str, str], tuple[tuple[object, ...], ...]] = {}
         self._last: dict[tuple[object, ...], int] = {}
         self._covered: dict[str, int] = {}
+        self._calls: dict[Decoder, tuple[int, int]] = {}
         self._rank = -1
         self.lines = 0
         """Lines that were read."""
@@ -92,7 +97,7 @@ class Reading:
     @property
     def errors(self) -> list[Decoded]:
         """The different errors, in the order in which they were first seen."""
-        return sorted([*self._errors.values(), *self._storm()], key=lambda one: one.line)
+        return sorted([*self._errors.values(), *storms(self._errors.values())], key=lambda one: one.line)
 
     def feed(self, text: str) -> None:
         """More of the text."""
@@ -123,7 +128,7 @@ class Reading:
             if end <= begin:
                 end = limit  # one line without an end
         before, now, after = clean(raw[:begin]), clean(raw[begin:end]), clean(raw[end : end + _AHEAD])
-        window = _Window(raw, before + now + after, self._first_line)
+        window = Window(raw, before + now + after, self._first_line)
         self._times(raw[begin:end])
         self._read(window, len(before), len(before) + len(now))
         self.lines = window.line_of_raw(end) - (1 if last and raw.endswith("\n") else 0)
@@ -144,9 +149,9 @@ class Reading:
             self.time_from = min(self.time_from or time, time, key=_to_second)
             self.time_to = max(self.time_to or time, time, key=_to_second)
 
-    def _read(self, window: _Window, begin: int, end: int) -> None:
+    def _read(self, window: Window, begin: int, end: int) -> None:
         text = window.text
-        lines = _LineCounter(text, window.first_line)
+        lines = LineCounter(text, window.first_line)
         escaped = text.find("\\", begin, end)
         for at, literal, start, stop in self._occurrences(text, begin, end):
             while 0 <= escaped < at:
@@ -161,24 +166,23 @@ class Reading:
         for one in self._search.finditer(text, begin, end):
             yield one.start, one.literal, one.start, one.end
 
-    def _inside(self, window: _Window, position: int, line: int, end: int) -> int:
+    def _inside(self, window: Window, position: int, line: int, end: int) -> int:
         """Reads the texts inside the line that holds a backslash at `position`; where the next backslash is."""
         text = window.text
         start = max(text.rfind("\n", 0, position) + 1, position - _CONTEXT)
         stop = text.find("\n", position)
         stop = min(stop if stop >= 0 else len(text), start + _LONGEST)
         whole = text[start:stop]
-        seen = {one.literal for one in self._search.finditer(whole)}
         timer = window.timer(line)
-        known = {(one.kind, one.code) for one in self._errors.values() if one.line == line}
+        seen = {one.literal for one in self._search.finditer(whole)}
         for inner in levels(whole):
+            known = {(one.kind, one.code) for one in self._errors.values() if one.line == line}
             new = []
             for one in self._search.finditer(inner):
                 if one.literal not in seen or one.literal in ANCHORS:
                     self._take(Sighting(one.literal, inner, one.start, one.end, line, timer), None, known)
                     new.append(one.literal)
             seen.update(new)
-            known = {(one.kind, one.code) for one in self._errors.values() if one.line == line}
         return text.find("\\", max(stop, position + 1), end)
 
     def _take(self, sighting: Sighting, offset: int | None, known: set[tuple[str, str | None]] | None = None) -> None:
@@ -190,14 +194,22 @@ class Reading:
         if rank is not None:
             self._rank = rank if literal in STARTS else max(self._rank, rank)
         for decoder in ANCHORS.get(literal, ()):
+            if self._is_tired(decoder, sighting.line):
+                continue
             if decoder in SINGLE_LINE:
                 self._decode_line(sighting, decoder, known)
             else:
                 self._decode(sighting, decoder, offset, known)
 
+    def _is_tired(self, decoder: Decoder, line: int) -> bool:
+        """Whether a decoder was called so often for one line that it is no error but a repetition of its beginning."""
+        before, calls = self._calls.get(decoder, (0, 0))
+        self._calls[decoder] = (line, calls + 1 if before == line else 1)
+        return before == line and calls >= _CALLS
+
     def _decode_line(self, sighting: Sighting, decoder: Decoder, known: set[tuple[str, str | None]] | None) -> None:
         """An error of one line, which was perhaps read before."""
-        if self._is_covered(sighting, "traceback", known):
+        if decoder is exceptions.bare and self._is_covered(sighting, "traceback", known):
             return
         text, start = sighting.text, sighting.start
         newline = text.find("\n", start)
@@ -228,16 +240,23 @@ class Reading:
         return known is None and self._offset + sighting.start < self._covered.get(family, 0)
 
     def _add(self, found: Found, sighting: Sighting, known: set[tuple[str, str | None]] | None) -> tuple[object, ...]:
-        message = (found.message or "").strip()[:300]
+        message = (found.message or "")[:300]
         if found.kind in _COUNTED:
             message = re.sub(r"\d+", "#", message)
-        key = (found.kind, found.code, " ".join(message.split()))
+        # the same error ends with a full stop here and with a hint there
+        key = (found.kind, found.code, " ".join(re.sub(r"\W+", " ", message).split())[:_SAME])
         if known is not None and (found.kind, found.code) in known:
             return key
-        if key in self._errors:
+        known_as = self._errors.get(key)
+        if known_as is not None:
+            if len(found.fields) > len(known_as.fields):
+                # named in passing before; here is its traceback
+                fuller = decoded(found, sighting.text, known_as.line, None)
+                self._errors[key] = known_as._replace(fields=fuller.fields | known_as.fields)
             self._count(key, sighting.line)
         elif len(self._errors) < _DISTINCT:
-            self._errors[key] = decoded(found, sighting.text, sighting.line, sighting.time())
+            line = sighting.line + (_lines_between(sighting, found.start) if known is None else 0)
+            self._errors[key] = decoded(found, sighting.text, line, sighting.time())
         return key
 
     def _count(self, key: tuple[object, ...], line: int) -> None:
@@ -250,62 +269,13 @@ class Reading:
             self._errors[key] = error._replace(occurrences=error.occurrences + 1)
             self._last[key] = line
 
-    def _storm(self) -> list[Decoded]:
-        """Many retries of whatever kind, as one error."""
-        retried = [
-            one
-            for one in self._errors.values()
-            if one.kind == "retry" or (one.kind in ("llm", "http") and one.fields.get("status") == 429)
-        ]
-        attempts = sum(one.occurrences for one in retried)
-        if attempts < _STORM:
-            return []
-        first = min(retried, key=lambda one: one.line)
-        causes = sorted({str(one.fields.get("error") or one.code) for one in retried})
-        message = f"{attempts} retries or refusals: {', '.join(causes)}"
-        fields = {"attempts": attempts, "errors": causes}
-        return [Decoded("retry", "storm", message, fields, first.line, first.excerpt, first.time)]
+
+def _lines_between(sighting: Sighting, position: int) -> int:
+    """How many lines lie from a sighting to another position in its text; negative before it."""
+    if position >= sighting.start:
+        return sighting.text.count("\n", sighting.start, position)
+    return -sighting.text.count("\n", position, sighting.start)
 
 
 def _to_second(time: str) -> str:
     return time[:19]
-
-
-class _LineCounter:
-    """The line of a position, counted from the position asked for before."""
-
-    def __init__(self, text: str, first: int) -> None:
-        self._text = text
-        self._position = 0
-        self._line = first
-
-    def at(self, position: int) -> int:
-        if position >= self._position:
-            self._line += self._text.count("\n", self._position, position)
-        else:
-            self._line -= self._text.count("\n", position, self._position)
-        self._position = position
-        return self._line
-
-
-class _Window:
-    """A part of the text with what stands around it: as it was written, and clean."""
-
-    def __init__(self, raw: str, text: str, first_line: int) -> None:
-        self.text = text
-        self.first_line = first_line
-        self._raw = raw
-        self._lines: list[str] | None = None
-
-    def line_of_raw(self, position: int) -> int:
-        return self.first_line + self._raw.count("\n", 0, position)
-
-    def timer(self, line: int) -> Callable[[], str | None]:
-        return lambda: self._time(line)
-
-    def _time(self, line: int) -> str | None:
-        """The time of a line, or the last one before it."""
-        if self._lines is None:
-            self._lines = self._raw.split("\n")
-        index = min(line - self.first_line, len(self._lines) - 1)
-        return next(filter(None, (time_of(self._lines[at]) for at in range(index, max(-1, index - _BACK), -1))), None)

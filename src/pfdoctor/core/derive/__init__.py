@@ -7,7 +7,7 @@ fact it came from (relative to the view), and has its place. A view that already
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pfdoctor.core.derive.arguments import derive_arguments
 from pfdoctor.core.derive.graph import derive_graph, mark_used_inputs
@@ -17,6 +17,9 @@ from pfdoctor.core.derive.settings import derive_serves_prompt_flow, derive_sett
 from pfdoctor.core.derive.values import derive_values, mark_defaults
 from pfdoctor.core.facts import VIEWS, Facts, join
 from pfdoctor.core.model import Json, Unknown
+
+if TYPE_CHECKING:
+    from pfdoctor.core.derive.operations import Scope
 
 View: TypeAlias = dict[str, Json]
 
@@ -58,7 +61,27 @@ def derive(facts: Facts) -> Facts:
         changes["live"] = derive_live(live, declared, facts.document)
     if facts.has_logs and "hits" not in facts.document:
         changes["hits"] = derive_hits(facts.document.get("logs"))
-    return facts.with_document(**changes, origins=origins) if changes else facts
+    derived = facts.with_document(**changes, origins=origins) if changes else facts
+    return _with_access(derived)
+
+
+def _with_access(facts: Facts) -> Facts:
+    """The facts with `live.access`, which rests on both views, the logs and the clock."""
+    live = facts.document.get("live")
+    if not isinstance(live, dict) or "authorization" not in live or "access" in live:
+        return facts
+    # imported here: only a live case needs it
+    from pfdoctor.core.derive.access import derive_access
+
+    return facts.with_document(live={**live, "access": derive_access(facts.document)})
+
+
+def scopes_to_read(facts: Facts) -> tuple[Scope, ...]:
+    """Where role assignments, deny assignments and locks have to be read, by all other facts of a live case."""
+    from pfdoctor.core.derive.operations import operations_of_deployer, operations_of_endpoint, scopes_of
+
+    document = derive(facts).document
+    return scopes_of([*operations_of_endpoint(document), *operations_of_deployer(document)])
 
 
 def _derive_view(view: View, places: dict[str, Json]) -> View:
@@ -113,4 +136,4 @@ def _nearest(path: str, places: dict[str, Json]) -> Json:
     return None
 
 
-__all__ = ["derive"]
+__all__ = ["derive", "scopes_to_read"]

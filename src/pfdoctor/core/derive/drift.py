@@ -1,7 +1,7 @@
 """Where what is live differs from what the files say.
 
-Only what both views know is compared, and only what the files state: a setting that a file leaves to its default,
-a name left to the command line and a placeholder are no difference.
+Only what both views know is compared, and what does not exist yet differs in nothing; only what the files state: a
+setting that a file leaves to its default, a name left to the command line and a placeholder are no difference.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ def derive_drift(declared: dict[str, Json], live: dict[str, Json]) -> Json:
 
 def _settings(declared: dict[str, Json], live: dict[str, Json]) -> Iterator[dict[str, Json]]:
     for section, paths in _SECTIONS.items():
+        if live.get(section) is None:
+            continue
         stated = _placeholders(declared.get(section))
         for path in paths:
             left, right = _at(declared.get(section), path), _at(live.get(section), path)
@@ -71,6 +73,8 @@ def _settings(declared: dict[str, Json], live: dict[str, Json]) -> Iterator[dict
 def _mappings(declared: dict[str, Json], live: dict[str, Json]) -> Iterator[dict[str, Json]]:
     for section, name in _MAPPINGS:
         left, right = _at(declared.get(section), name), _at(live.get(section), name)
+        if live.get(section) is None:
+            continue
         if left is None and section == "deployment":
             left = {}
         if not _plain(left) or not _plain(right):

@@ -12,6 +12,9 @@ from pfdoctor.core.model import Json, Unknown
 DEFAULT_TIMEOUT_MS = 5000
 """The request timeout of a deployment that sets none. Source: the reference of the managed online deployment YAML."""
 
+_NODE_RUNS = "node-runs-long"
+"""The symptom "a node runs for N seconds", which captures both."""
+
 
 def derive_live(live: dict[str, Json], declared: Json, document: dict[str, Json]) -> dict[str, Json]:
     """The live view with all that follows from it, from the logs and from what the files declare."""
@@ -88,12 +91,13 @@ def _from_logs(logs: Json) -> dict[str, Json]:
     longest: tuple[float, str] | None = None
     retries = 0
     for log in logs:
-        for error in log.get("errors") or ():
-            fields = error.get("fields") or {}
-            if error.get("kind") == "llm-retry":
-                retries += int(fields.get("count") or 1)
-            elif error.get("kind") == "node-duration" and isinstance(fields.get("seconds"), int | float):
-                longest = max(longest or (0.0, ""), (fields["seconds"], str(fields.get("node"))))
+        # "RateLimitError #2, … Back off 30 seconds for retry": the LLM tools number the tries of one call
+        errors = [one for one in log.get("errors") or () if one.get("kind") == "retry"]
+        retries += sum(int(one.get("count") or 1) for one in errors if "attempt" in (one.get("fields") or {}))
+        for hit in log.get("hits") or ():
+            captures = hit.get("captures") or {}
+            if hit.get("symptom") == _NODE_RUNS and {"node", "seconds"} <= captures.keys():
+                longest = max(longest or (0.0, ""), (float(captures["seconds"]), str(captures["node"])))
     seconds, node = longest or (None, None)
     # a part of a log proves what is in it, and nothing of what is not
     unread = None if any(log.get("complete") for log in logs) else Unknown("log-cut", "no log was read whole").to_json()

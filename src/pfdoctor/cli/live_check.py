@@ -1,0 +1,67 @@
+"""`check --live`: the files beside the workspace that they are meant for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pfdoctor.cli.gather import both
+from pfdoctor.core.facts import Facts
+from pfdoctor.core.model import Json, PfdoctorError, Report
+
+if TYPE_CHECKING:
+    from pfdoctor.cli.live import Live
+    from pfdoctor.cli.run import Run
+
+
+def examine(run: Run, paths: Sequence[Path], live: Live) -> Report:
+    """Diagnose every case, those of a deployment with what its endpoint and workspace answer.
+
+    Raises PfdoctorError where nothing says which endpoint is meant.
+    """
+    from pfdoctor.cli.progress import Bar
+    from pfdoctor.collect.folder import collect
+
+    with closing(Bar(wanted=live.progress)) as bar:
+        collected = collect(paths, progress=bar)
+    meant = [facts for facts in collected.cases if _is_deployable(facts)]
+    if meant and not any(map(_endpoint, meant)) and live.given.endpoint is None:
+        raise PfdoctorError("the files name no endpoint: give it by --endpoint (-e), it need not exist yet")
+    return run.report(map(run.examine, _joined(run, collected.cases, live)), collected.problems)
+
+
+def _joined(run: Run, cases: Sequence[Facts], live: Live) -> Iterator[Facts]:
+    alone = sum(map(_is_deployable, cases)) == 1
+    for facts in cases:
+        endpoint = _endpoint(facts)
+        # a name on the command line is that of the only case there is, or of those that leave it open
+        name = (live.given.endpoint if alone else None) or endpoint or live.given.endpoint
+        if name is None or not _is_deployable(facts):
+            yield facts
+            continue
+        deployment = (live.given.deployment if alone else None) or _name(facts, "deployment")
+        asked = live._replace(given=live.given._replace(endpoint=name, deployment=deployment))
+        declared = facts.document.get("declared")
+        for answer in asked.collect(run.catalogue, declared, planned=True):
+            yield both(facts, answer)
+
+
+def _is_deployable(facts: Facts) -> bool:
+    return facts.case["kind"] in ("flow", "deployment")
+
+
+def _endpoint(facts: Facts) -> str | None:
+    """The endpoint that the files of a case name."""
+    declared: Json = facts.document.get("declared") or {}
+    deployment = declared.get("deployment")
+    named = deployment.get("endpoint_name") if isinstance(deployment, dict) else None
+    return named if isinstance(named, str) else _name(facts, "endpoint")
+
+
+def _name(facts: Facts, section: str) -> str | None:
+    declared: Json = facts.document.get("declared") or {}
+    value = declared.get(section)
+    name = value.get("name") if isinstance(value, dict) else None
+    return name if isinstance(name, str) else None
