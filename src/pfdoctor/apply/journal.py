@@ -163,7 +163,8 @@ def _record(path: Path) -> Record:
 def kept_bytes(path: Path) -> dict[tuple[int, str], tuple[bytes | None, int | None]]:
     """The bytes and mode that each file had before each step; the newest record of a step counts."""
     kept = {}
-    for one in _lines(undo_path(path)):
+    beside = undo_path(path)
+    for one in _lines(beside) if beside.exists() else ():
         data = None if one["content"] is None else base64.b64decode(one["content"])
         kept[one["step"], one["file"]] = (data, one["mode"])
     return kept

@@ -19,10 +19,10 @@ def firing(rule: Rule, facts: Facts) -> Iterator[Scope]:
 
 
 def _firing_in(rule: Rule, scope: Scope) -> Iterator[Scope]:
-    if rule.applies is not None and evaluate(rule.applies, scope).truth is False:
+    if rule.applies is not None and evaluate(rule.applies, scope).truth is not True:
         return
     if rule.each is None:
-        if evaluate(rule.when, scope).truth:
+        if evaluate(rule.when, scope).truth is True:
             yield scope
         return
     found = scope.look_up(rule.each)
@@ -30,7 +30,7 @@ def _firing_in(rule: Rule, scope: Scope) -> Iterator[Scope]:
         return
     for key, element in members(found.value)[0]:
         inner = scope.bind(join(found.path, key), element)
-        if evaluate(rule.when, inner).truth:
+        if evaluate(rule.when, inner).truth is True:
             yield inner
 
 
