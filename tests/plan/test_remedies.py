@@ -7,7 +7,9 @@ what the forecast is definite about is what is found afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -51,7 +53,7 @@ def check(repository: Any, rule: str) -> None:
     assert {one.fingerprint for one in forecast.solved}.isdisjoint(after)
     assert {one.fingerprint for one in forecast.remaining} <= set(after)
     assert not forecast.introduced
-    foreseen = {one.fingerprint for one in (*forecast.remaining, *forecast.undecided)}
+    foreseen = {one.fingerprint for one in (*forecast.remaining, *forecast.undecided, *forecast.revealed)}
     assert {one.rule for key, one in after.items() if key not in foreseen} == set()
     changed = repository.bytes()
     # fix(fix(x)) = fix(x): neither the same plan again nor a new one finds anything to do
@@ -86,3 +88,41 @@ def test_field_classes_are_mended(field: Any, new_repository: Callable[[], Any])
                 check(repository, defect.rule)
                 mended.append(defect.rule)
     assert len(mended) > 15
+
+
+def together(left: dict[str, Any], right: dict[str, Any], healthy: dict[str, str]) -> dict[str, Any] | None:
+    """Both changes at once, where they do not concern the same text."""
+    both = dict(left)
+    for name, new in right.items():
+        here = both.get(name, new)
+        if here is None or new is None or (here is not new and isinstance(new, str)):
+            if here != new:
+                return None
+        elif here is not new:
+            text = here if isinstance(here, str) else healthy[name].replace(*here)
+            if new[0] not in text:
+                return None
+            both[name] = text.replace(*new)
+        else:
+            both[name] = new
+    return both
+
+
+def test_pairs_of_faults_are_mended_in_one_plan(field: Any, new_repository: Callable[[], Any]) -> None:
+    """Everything that a plan can mend in a repository with two faults: what it is definite about comes true."""
+    pairs = [
+        both
+        for one, other in combinations(FAULTS, 2)
+        if (both := together(one["change"], other["change"], field.HEALTHY)) is not None
+    ]
+    for change in Random(7).sample(pairs, 16):
+        repository = new_repository().write(change)
+        untouched, plan = repository.bytes(), repository.plan()
+        applied = repository.apply(plan)
+        assert applied.failure is None, change
+        after = repository.observe().proven
+        assert {one.fingerprint for one in plan.forecast.solved}.isdisjoint(after), change
+        assert {one.fingerprint for one in plan.forecast.remaining} <= set(after), change
+        if plan.steps:
+            assert not repository.undo().left
+        assert repository.bytes() == untouched

@@ -277,17 +277,20 @@ def same(left: Any, right: Any) -> bool:
 
 
 def span_of(text: str, path: tuple[Any, ...]) -> tuple[int, int]:
-    """From where to where the old value stands, at most."""
+    """From where its key stands to where the old value ends, at most."""
     node: Any = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    start = 0
     for key in path:
         if isinstance(node, yaml.SequenceNode):
             node = node.value[key]
+            start = node.start_mark.index
         else:
-            found = [value for one, value in node.value if one.value == str(key)]
+            found = [pair for pair in node.value if pair[0].value == str(key)]
             if not found:
                 return (0, 0)
-            node = found[-1]
-    return node.start_mark.index, node.end_mark.index
+            start, node = found[-1][0].start_mark.index, found[-1][1]
+    # an alias composes as what it stands for, which is before it
+    return start, max(start, node.end_mark.index)
 
 
 @settings(max_examples=150, deadline=None)

@@ -40,7 +40,6 @@ _FOLLOWS: dict[str, tuple[str, ...]] = {
     ),
     "deployment.liveness_probe": ("deployment.probe_budgets",),
     "deployment.readiness_probe": ("deployment.probe_budgets",),
-    "deployment.data_collector": ("deployment.data_collector.collections",),
     "endpoint": ("secrets",),
     "endpoint.enforce_access_to_default_secret_stores": ("endpoint.properties",),
     "endpoint.traffic": ("endpoint.traffic_total",),

@@ -87,6 +87,7 @@ def _forecast(forecast: Forecast, width: int) -> Iterator[Line]:
         f": {len(forecast.solved)} solved, {len(forecast.remaining)} still there, "
         f"{len(forecast.introduced)} newly introduced, {len(forecast.undecided)} known only afterwards",
     )
+    yield from _outcomes("seen only then", "warning", forecast.revealed, width)
     yield from _outcomes("new", "error", forecast.introduced, width)
     yield from _outcomes("open", "warning", forecast.undecided, width)
 

@@ -18,50 +18,58 @@ def foresee(
     predicted: Sequence[Facts],
     judge: Callable[[Facts], CaseResult],
 ) -> Forecast:
-    """What the plan solves, leaves, introduces and leaves open, over all cases. `predicted` are the facts after it."""
-    solved: dict[str, Outcome] = {}
-    remaining: dict[str, Outcome] = {}
-    introduced: dict[str, Outcome] = {}
-    undecided: dict[str, Outcome] = {}
-    rejoined = any(_names(facts) != _names(expected) for (facts, _), expected in zip(before, predicted, strict=True))
+    """What the plan solves, leaves and brings about, over all cases. `predicted` are the facts after it."""
+    found: dict[str, dict[str, Outcome]] = {name: {} for name in Forecast._fields}
+    rejoined = any(rejoins(facts, expected) for (facts, _), expected in zip(before, predicted, strict=True))
     for (facts, result), expected in zip(before, predicted, strict=True):
-        now = _proven(result)
+        now = proven(result)
         if expected is facts:
-            (undecided if rejoined else remaining).update(now)
+            found["undecided" if rejoined else "remaining"].update(now)
             continue
         then = judge(expected)
-        later = _proven(then)
+        later = proven(then)
         open_rules = {one.rule for one in then.unknown} | set(then.outcomes[Status.UNKNOWN])
         for fingerprint, outcome in now.items():
-            if fingerprint in later:
-                remaining[fingerprint] = outcome
-            elif outcome.rule in open_rules:
-                undecided[fingerprint] = outcome
-            else:
-                solved[fingerprint] = outcome
-        introduced |= {
-            fingerprint: outcome
-            for fingerprint, outcome in later.items()
-            if fingerprint not in now and not was_true(catalogue, facts, outcome)
-        }
+            left = "remaining" if fingerprint in later else "undecided" if outcome.rule in open_rules else "solved"
+            found[left][fingerprint] = outcome
+        introduced, revealed = compare(catalogue, (facts, result), later)
+        found["introduced"] |= {one.fingerprint: one for one in introduced}
+        found["revealed"] |= {one.fingerprint: one for one in revealed}
     # what one case still has is not solved because another has it no longer
-    kept = {**remaining, **undecided}
-    return Forecast(
-        tuple(one for key, one in solved.items() if key not in kept),
-        tuple(remaining.values()),
-        tuple(introduced.values()),
-        tuple(one for key, one in undecided.items() if key not in remaining),
-    )
+    kept = {**found["remaining"], **found["undecided"]}
+    found["solved"] = {key: one for key, one in found["solved"].items() if key not in kept}
+    found["undecided"] = {key: one for key, one in found["undecided"].items() if key not in found["remaining"]}
+    return Forecast(**{name: tuple(outcomes.values()) for name, outcomes in found.items()})
+
+
+def compare(
+    catalogue: Catalogue, before: tuple[Facts, CaseResult], later: dict[str, Outcome]
+) -> tuple[list[Outcome], list[Outcome]]:
+    """What is proven later in a case and was not before: made true, or of a rule that nobody could decide before."""
+    facts, result = before
+    now = proven(result)
+    undecided = {one.rule for one in result.unknown}
+    introduced: list[Outcome] = []
+    revealed: list[Outcome] = []
+    for fingerprint, outcome in later.items():
+        if fingerprint not in now and not was_true(catalogue, facts, outcome):
+            (revealed if outcome.rule in undecided else introduced).append(outcome)
+    return introduced, revealed
+
+
+def rejoins(facts: Facts, expected: Facts) -> bool:
+    """Whether the names by which a deployment is joined to its parts change: files may then belong to another case."""
+    return _names(facts) != _names(expected)
 
 
 def _names(facts: Facts) -> list[Json]:
-    """The names by which a deployment is joined to its parts: where they change, files may belong to another case."""
     deployment = (facts.document.get("declared") or {}).get("deployment")
     known = deployment if isinstance(deployment, dict) else {}
     return [known.get(name) for name in ("endpoint_name", "model", "environment")]
 
 
-def _proven(result: CaseResult) -> dict[str, Outcome]:
+def proven(result: CaseResult) -> dict[str, Outcome]:
+    """What is found and proven in a case, by its identity."""
     return {one.fingerprint: outcome_of(one) for one in result.findings if one.status.counts}
 
 

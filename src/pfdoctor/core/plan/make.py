@@ -12,7 +12,7 @@ from pfdoctor.core.derive import derive
 from pfdoctor.core.facts import Facts, Found
 from pfdoctor.core.firing import firing, identity
 from pfdoctor.core.model import CaseResult, Finding, Level
-from pfdoctor.core.plan.foresee import foresee
+from pfdoctor.core.plan.foresee import compare, foresee, proven, rejoins
 from pfdoctor.core.plan.resolve import LEAST, rendered, resolve
 from pfdoctor.core.plan.step import Edit, Fix, NotPlanned, Plan, RefusedError, Sources, Step, touched
 from pfdoctor.core.plan.words import effect_of, inverse_of, title_of
@@ -46,6 +46,8 @@ class Planner:
         self._facts: list[Facts] = []
         self._steps: list[Step] = []
         self._owner: dict[int, str] = {}
+        self._fixed: set[int] = set()
+        self._rejoined: int | None = None
         self._fixes: list[Fix] = []
         self._not_planned: list[NotPlanned] = []
 
@@ -93,7 +95,8 @@ class Planner:
         if _scope(rule, self._facts[case], finding.fingerprint) is None:
             return  # an earlier fix mends it, or leaves open whether it does: the forecast says which
         try:
-            chosen = self._choose(rule, case, finding.fingerprint)
+            chosen = self._choose_harmless(rule, case, finding.fingerprint)
+            self._not_apart(case, chosen)
         except RefusedError as error:
             identified = (rule.id, finding.case, finding.subject, finding.fingerprint)
             self._not_planned.append(NotPlanned(*identified, str(error)))
@@ -111,14 +114,39 @@ class Planner:
                 tuple(steps),
             )
         )
+        self._rejoined = case if rejoins(self._facts[case], chosen.facts) else self._rejoined
+        self._fixed.add(case)
         self._facts[case] = chosen.facts
         self._sources = chosen.sources
         self._spread(case, chosen)
 
-    def _choose(self, rule: Rule, case: int, fingerprint: str) -> Chosen:
-        """The first remedy that can be made and, while the rule still fires after it, those that complete it."""
-        chosen = Chosen((), Level.SAFE, (), (), self._facts[case], self._sources, ())
+    def _choose_harmless(self, rule: Rule, case: int, fingerprint: str) -> Chosen:
+        """What mends the finding and makes nothing else true, as far as that is foreseen."""
         used: set[int] = set()
+        harm: RefusedError | None = None
+        while True:
+            try:
+                chosen = self._choose(rule, case, fingerprint, used)
+            except RefusedError as error:
+                raise harm or error from error
+            now = (self._facts[case], self._judge(self._facts[case]))
+            introduced, _ = compare(self._catalogue, now, proven(self._judge(chosen.facts)))
+            if not introduced:
+                return chosen
+            harm = RefusedError(f"it would make {introduced[0].rule} true: {introduced[0].message}")
+
+    def _not_apart(self, case: int, chosen: Chosen) -> None:
+        """Refuses to change which files belong together in one plan with fixes of other cases: all would be guesses."""
+        changes = rejoins(self._facts[case], chosen.facts)
+        if self._rejoined not in (None, case) or (changes and self._fixed - {case}):
+            raise RefusedError("which files belong together changes in between: apply this plan, then plan again")
+
+    def _choose(self, rule: Rule, case: int, fingerprint: str, used: set[int]) -> Chosen:
+        """The first remedy that can be made and, while the rule still fires after it, those that complete it.
+
+        `used` are the remedies that are not to be tried again; those tried are added.
+        """
+        chosen = Chosen((), Level.SAFE, (), (), self._facts[case], self._sources, ())
         refusals: list[str] = []
         while (scope := _scope(rule, chosen.facts, fingerprint)) is not None:
             spec = next(self._applicable(rule, scope, used), None)

@@ -100,7 +100,8 @@ def _requirements(name: str, line: str | None, scope: Scope) -> tuple[Edit, ...]
     if not isinstance(requirements, dict) or "$unknown" in requirements:
         raise RefusedError("there is no requirements file here")
     entries, unread = members(requirements["entries"])
-    files = dict.fromkeys(entry["file"] for _, entry in entries if entry["name"] == normalised(name))
+    named = [entry["file"] for _, entry in entries if entry["name"] == normalised(name)]
+    files = dict.fromkeys(file for file in named if isinstance(file, str))
     if not files:
         if line is None:
             raise RefusedError(f"no line of a requirements file names {name}")
@@ -116,7 +117,9 @@ def _installed_file(requirements: dict[str, Json], declared: dict[str, Json]) ->
     entries, _ = members(requirements["entries"])
     for one in files:
         named = one["path"].rpartition("/")[2]
-        known = [entry["file"] for _, entry in entries if entry["file"].rpartition("/")[2] == named]
+        # an entry that another fix adds is not in a file yet
+        written = [entry["file"] for _, entry in entries if isinstance(entry["file"], str)]
+        known = [file for file in written if file.rpartition("/")[2] == named]
         if known:
             return str(known[0])
         flow = declared.get("flow")

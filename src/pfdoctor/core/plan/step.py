@@ -142,12 +142,14 @@ class Outcome(NamedTuple):
 class Forecast(NamedTuple):
     """What re-running every rule on the predicted facts comes to.
 
-    `undecided` are findings of which nobody can tell before the facts are collected again.
+    `revealed` are findings of rules that could not be decided before: no fix brought them about. Of `undecided` nobody
+    can tell before the facts are collected again.
     """
 
     solved: tuple[Outcome, ...]
     remaining: tuple[Outcome, ...]
     introduced: tuple[Outcome, ...]
+    revealed: tuple[Outcome, ...]
     undecided: tuple[Outcome, ...]
 
 
