@@ -49,11 +49,13 @@ class Inputs(NamedTuple):
         if not self.logs:
             return []
         from pfdoctor.cli.output import say
-        from pfdoctor.collect.logs import read
+        from pfdoctor.collect.logs import Knowledge, read
 
         if "-" in self.logs and sys.stdin.isatty():
             say("paste the text, then press Ctrl-D on a line of its own (Ctrl-Z and Enter on Windows)")
-        found = read(self.logs, catalogue.symptoms)
+        # given beside files or an endpoint, a text is of these, whatever it looks like
+        ours = bool(self.paths) or self.files_from is not None or self.live.given.any
+        found = read(self.logs, catalogue.symptoms, Knowledge(ours=ours))
         problems += found.problems
         return found.logs
 
