@@ -161,8 +161,9 @@ def _or_inconclusive(report: Report, logs: list[dict[str, Json]]) -> Report:
         "what was recognised in it has no cause among the rules" if unexplained else "nothing in it is a known symptom"
     )
     notice = (
-        f"Inconclusive: {lines:,} lines were read, and {seen}. Collect both containers' logs "
-        "(az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000, and again with "
-        "--container storage-initializer), the error that az or the studio shows, and run diagnose with --endpoint."
+        f"Inconclusive: {lines:,} lines were read, and {seen}. Collect both containers' logs, and the error that az or "
+        "the studio shows, and run diagnose with --endpoint:\n"
+        "az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000\n"
+        "az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000 --container storage-initializer"
     )
     return report._replace(notices=(notice, *report.notices))

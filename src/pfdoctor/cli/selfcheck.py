@@ -87,13 +87,14 @@ def _plain(check: Check) -> dict[str, Json]:
 def _verdict(checks: list[Check], given: Given) -> Iterator[Line]:
     """What it comes to, and what to do next."""
     from pfdoctor.cli.output import width
-    from pfdoctor.report.style import Span, line, unbroken, visible, wrap
+    from pfdoctor.report.style import Span, line, visible, wrap
 
     wrong = [one for one in checks if one.good is False]
     unknown = [one.name for one in checks if one.good is None]
     if wrong:
         text = f"{', '.join(one.name for one in wrong)}: pfdoctor cannot look at Azure until that is mended"
-        yield from wrap([Span("wrong   ", "error"), Span(visible(text))], width(), rest=" " * 8)
+        first, *more = wrap([Span(visible(text))], width() - 8, rest=" " * 8)
+        yield from [(Span("wrong   ", "error"), *first), *more]
         return
     command = "pfdoctor diagnose -e ENDPOINT"
     for flag, value, name in (
@@ -107,7 +108,7 @@ def _verdict(checks: list[Check], given: Given) -> Iterator[Line]:
         f"nothing is wrong, but not known: {', '.join(unknown)}" if unknown else "pfdoctor can look at Azure from here"
     )
     yield line(Span("good    ", "good"), said)
-    yield from wrap([Span("next    ", "dim"), Span(unbroken(visible(command)), "fix")], width())
+    yield line(Span("next    ", "dim"), Span(visible(command), "fix"))
 
 
 def _checks(given: Given, cloud_name: str | None, credential: str, timeout: float) -> Iterator[Check]:
