@@ -82,6 +82,23 @@ def test_what_there_is_not_is_said_with_what_there_is(start: Callable[[str], Sim
     assert (code, "did you mean blue?" in err) == (5, True)
 
 
+def test_a_wrong_resource_group_is_no_clean_bill(start: Callable[[str], Simulator], run: Run) -> None:
+    start("healthy")
+    for command in ("diagnose", "access", "facts"):
+        code, _, err = run(command, "-e", "chat", *WORKSPACE[:3], "rg-nope", *WORKSPACE[4:])
+        assert (code, "no resource group 'rg-nope'" in err) == (5, True), command
+    code, _, err = run("diagnose", "-e", "", *WORKSPACE)
+    assert (code, "--endpoint is empty" in err) == (2, True)
+
+
+def test_an_endpoint_that_cannot_be_read_is_no_clean_bill(start: Callable[[str], Simulator], run: Run) -> None:
+    simulator = start("healthy")
+    simulator.inject({"path": "/onlineEndpoints"}, {"kind": "status", "status": 403})
+    code, out, _ = run("diagnose", "-e", "chat", *WORKSPACE)
+    assert (code, "the login may not read the endpoint" in out) == (4, True)
+    assert run("access", "-e", "chat", *WORKSPACE)[0] == 4
+
+
 def test_the_flags_that_are_missing_are_named(run: Run) -> None:
     code, _, err = run("diagnose", "-e", "chat", "-w", "ws-chat")
     assert (code, "--subscription (-s) and --resource-group (-g)" in err) == (2, True)
