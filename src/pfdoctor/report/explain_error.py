@@ -8,7 +8,7 @@ from pfdoctor.core.access_codes import REASONS, VERDICTS
 from pfdoctor.core.codes import Code, meaning_of
 from pfdoctor.core.model import Json
 from pfdoctor.core.rule import Catalogue, Rule
-from pfdoctor.report.style import EMPTY, Line, Span, count, line, severity_style, visible, wrap
+from pfdoctor.report.style import EMPTY, Line, Span, copyable, count, line, severity_style, visible, wrap
 
 _SHOWN = 12
 _FIELDS = (
@@ -113,9 +113,11 @@ def _error(error: dict[str, Json], width: int) -> list[Line]:
 
 def _meaning(known: Code, width: int) -> list[Line]:
     lines = wrap([Span(visible(known.meaning))], width, "  ", "  ")
-    if not known.next:
-        return lines
-    return lines + wrap([Span("next: ", "dim"), Span(visible(known.next), "fix")], width, "  ", "        ")
+    for index, step in enumerate(known.next.split("; ") if known.next else ()):
+        label = Span("        " if index else "  next: ", "dim")
+        first, *more = wrap([Span(copyable(visible(step)), "fix")], width - 8, rest="        ")
+        lines += [(label, *first), *more]
+    return lines
 
 
 def _rules(rules: list[Rule], width: int) -> list[Line]:

@@ -67,7 +67,8 @@ def render(report: Report, gate: Gate, layout: Layout) -> list[Line]:
         lines += _details(case, layout)
     lines += _not_checked(unchecked(report), summary, layout)
     for notice in report.notices:
-        lines += _labelled("note", [Span(visible(notice))], layout.width, "info")
+        for index, part in enumerate(notice.splitlines()):
+            lines += _labelled("" if index else "note", [Span(copyable(visible(part)))], layout.width, "info")
     if report.notices:
         lines.append(EMPTY)
     return lines + _footer(summary, layout)
