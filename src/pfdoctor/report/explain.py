@@ -8,7 +8,7 @@ from pfdoctor.core.message import named
 from pfdoctor.core.model import Grade, Json
 from pfdoctor.core.rule import Catalogue, Reference, RemedySpec, Rule
 from pfdoctor.report.rule_text import EXPECTATION, condition_lines, facts_read
-from pfdoctor.report.style import EMPTY, Line, Span, copyable, line, severity_style, visible, wrap
+from pfdoctor.report.style import EMPTY, Line, Span, copyable, is_command, line, severity_style, visible, wrap
 
 GRADES = {
     Grade.RUN: "run: we reproduced it",
@@ -24,10 +24,6 @@ LEVELS = {
     "manual": "manual: for you to do",
 }
 """What the level of a remedy means."""
-
-
-_PROGRAMS = ("az ", "pf ", "pfdoctor ", "nslookup ")
-"""How a step begins that is a command."""
 
 
 def explain(rule: Rule, catalogue: Catalogue, width: int) -> list[Line]:
@@ -208,7 +204,7 @@ def _remedy_item(remedy: RemedySpec) -> str:
     lines += [f"  - {_code(text)}" for text in action_texts(remedy)]
     if remedy.steps:
         steps = (named(step) for step in remedy.steps.strip().splitlines())
-        lines += [f"  - {_code(step) if step.startswith(_PROGRAMS) else step}" for step in steps]
+        lines += [f"  - {_code(step) if is_command(step) else step}" for step in steps]
     if remedy.only_if is not None:
         lines += ["", "  Offered only when:", ""]
         lines += [f"  {'  ' * depth}- {text}" for depth, text in condition_lines(remedy.only_if)]
