@@ -282,7 +282,10 @@ def _not_checked(groups: tuple[Unchecked, ...], summary: Summary, layout: Layout
     for group in shown:
         where = "" if group.cases == summary.cases else f" (in {group.cases:,} of {count(summary.cases, 'case')})"
         label = f"{count(len(group.rules), 'rule')}"
-        text = [Span(f"{label}: {visible(group.reason.detail)}{where}")]
+        detail = visible(group.reason.detail)
+        if group.reason.collect_command:
+            detail = detail.removesuffix(".")
+        text = [Span(f"{label}: {detail}{where}")]
         if group.reason.collect_command:
             text += [Span(": "), Span(copyable(visible(group.reason.collect_command)), "fix")]
         lines += wrap(text, layout.width, "  ", "      ")
