@@ -66,7 +66,7 @@ class _Seen:
         self, findings: Sequence[Finding], ruled_out: Mapping[str, tuple[Evidence, ...]]
     ) -> tuple[Differential, ...]:
         """For each symptom that was seen its causes; symptoms that others explain stand last."""
-        groups = [self._group(name, findings, ruled_out) for name in self._traces]
+        groups = _told_elsewhere([self._group(name, findings, ruled_out) for name in self._traces])
         return tuple(sorted(groups, key=lambda group: bool(group.follows)))
 
     def _group(
@@ -113,6 +113,23 @@ class _Seen:
 
     def _first_line(self, name: str) -> int:
         return min((trace.line or 0 for trace in self._traces[name]), default=0)
+
+
+def _told_elsewhere(groups: Sequence[Differential]) -> list[Differential]:
+    """The groups; one that nothing explains follows from those that explain every line of it."""
+    found: dict[tuple[str, int | None], list[str]] = {}
+    for group in groups:
+        if group.explained and not group.follows:
+            for trace in group.traces:
+                found.setdefault((trace.source, trace.line), []).append(group.symptom)
+    told = []
+    for group in groups:
+        places = [(trace.source, trace.line) for trace in group.traces]
+        if not group.explained and all(place in found for place in places):
+            names = dict.fromkeys(name for place in places for name in found[place])
+            group = group._replace(follows=tuple(names))
+        told.append(group)
+    return told
 
 
 def _rank(finding: Finding, *, is_seen: bool) -> int:
