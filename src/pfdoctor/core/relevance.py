@@ -150,6 +150,11 @@ class Relevance:
         self._lines += piece.count("\n")
 
     @property
+    def named(self) -> bool:
+        """Whether it speaks of Azure ML or prompt flow outright."""
+        return self._ours
+
+    @property
     def ours(self) -> bool:
         """Whether it speaks of Azure ML or prompt flow, or is short and speaks of nothing else."""
         return self._ours or (not self._foreign and self._lines <= SHORT)

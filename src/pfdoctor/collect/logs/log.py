@@ -107,6 +107,7 @@ def facts_of(
         "bytes": size[0] if size is not None else letters,
         "stage": reading.stage,
         "looked_for": sorted(name for name, symptom in symptoms.items() if not symptom.elsewhere),
+        "ours": True if known.ours or relevance.named or seeker.is_ours else (None if relevance.ours else False),
         "hits": seeker.hits(ours=known.ours or relevance.ours),
         "errors": [error.to_json() for error in reading.errors],
     }
