@@ -34,6 +34,11 @@ class Seeker:
         """What is looked for."""
         return tuple(self._by_literal)
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether a symptom was seen that nobody else writes."""
+        return any(name not in self._common for name, _ in self._hits)
+
     def hits(self, *, ours: bool) -> list[dict[str, Json]]:
         """What was seen, in the order of the lines: see `logs` in rules/schema/facts.schema.json.
 
