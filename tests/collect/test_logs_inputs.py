@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from pfdoctor import catalog
+from pfdoctor.cli.main import main
 from pfdoctor.collect import logs
+from pfdoctor.collect.folder import collect
 
 MESSAGE = "promptflow: ModuleNotFoundError: No module named 'bs4'\n"
 
@@ -93,3 +95,31 @@ def test_bytes_of_any_kind_are_no_text(tmp_path: Path) -> None:
     path.write_bytes(random.Random(3).randbytes(5000))
     found = logs.read([str(path)], catalog.load_full().symptoms)
     assert [one["problem"] for one in found.problems] == ["binary"]
+
+
+def test_a_flow_and_a_deployment_given_one_by_one_are_one_case(tmp_path: Path) -> None:
+    flow, deployment = tmp_path / "flow", tmp_path / "deployment.yml"
+    flow.mkdir()
+    (flow / "flow.dag.yaml").write_text("inputs: {}\noutputs: {}\nnodes: []\n")
+    deployment.write_text(
+        "name: blue\nendpoint_name: chat\nmodel: azureml:registered:1\ninstance_type: Standard_DS3_v2\n"
+    )
+    (together,) = collect([flow, deployment]).cases
+    assert together.case["kind"] == "deployment"
+    assert [join["how"] for join in together.document["joins"] if join["what"] == "flow"] == [
+        "the flow and the deployment were given together"
+    ]
+    assert sorted(case.case["kind"] for case in collect([tmp_path]).cases) == ["deployment", "flow"]
+
+
+def test_a_log_goes_with_a_replayed_snapshot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flow, snapshot, log = tmp_path / "flow", tmp_path / "facts.json", tmp_path / "app.log"
+    flow.mkdir()
+    (flow / "flow.dag.yaml").write_text("inputs: {}\noutputs: {}\nnodes: []\n")
+    log.write_text("Execution failure in 'answer': (Exception) no\n")
+    main(["facts", str(flow), "-o", str(snapshot)])
+    capsys.readouterr()
+    assert main(["diagnose", "--facts", str(snapshot), "--log", str(log), "--color", "never"]) == 1
+    assert "node answer raised Exception" in capsys.readouterr().out
+    assert main(["diagnose", "--facts", "-", "--log", "-"]) == 2
+    assert "standard input is either the snapshot or the log" in capsys.readouterr().err

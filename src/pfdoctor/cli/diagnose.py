@@ -128,9 +128,11 @@ def diagnose(
     run = Run(catalogue, choose(catalogue, selection), live.typed(paths or (), log or ()))
     if facts is not None:
         refuse(context, "--facts replays a snapshot, in which nothing more is asked", *WHERE, *PROBES)
-        if paths or log:
-            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH and no --log")
-        return delivery.deliver(_replayed(run, facts), nothing=NOTHING)
+        if paths:
+            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH")
+        if facts == "-" and "-" in (log or ()):
+            raise PfdoctorError("standard input is either the snapshot or the log: give one of them as a file")
+        return delivery.deliver(_replayed(run, facts, Inputs(None, None, log, live)), nothing=NOTHING)
     if not (log or live.given.any):
         raise PfdoctorError(f"nothing to go on: {NOTHING}")
     if not live.given.any:
@@ -138,11 +140,17 @@ def diagnose(
     return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), nothing=NOTHING)
 
 
-def _replayed(run: Run, name: str) -> Report:
+def _replayed(run: Run, name: str, inputs: Inputs) -> Report:
+    """The report of a snapshot; with a log, of the case in it that the log is of."""
+    from pfdoctor.cli.gather import combine
     from pfdoctor.cli.snapshot import read, replay
 
     snapshot = read(name)
-    return run.report(replay(snapshot, run.examine, name), snapshot.problems)
+    problems = list(snapshot.problems)
+    logs = inputs.read_logs(run.catalogue, problems, ours=True)
+    cases = tuple(combine(snapshot.cases, [], logs))
+    report = run.report(replay(snapshot._replace(cases=cases), run.examine, name), problems)
+    return _or_inconclusive(report, logs)
 
 
 def _examined(run: Run, inputs: Inputs) -> Report:
