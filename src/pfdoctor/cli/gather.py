@@ -44,9 +44,18 @@ class Inputs(NamedTuple):
             return Gathered(combine(declared, [], logs), logs, problems)
         # what the flow's files need tells which permissions have to be read
         view = likely(declared, "the endpoint").document.get("declared") if declared else None
-        answers = self.live.collect(catalogue, view)
+        answers = self._asked(declared).collect(catalogue, view)
         problems += filter(None, map(unread, answers))
         return Gathered(combine(declared, answers, logs), logs, problems)
+
+    def _asked(self, declared: Sequence[Facts]) -> Live:
+        """The live endpoint; where none was named, the one that the files name."""
+        given = self.live.given
+        if given.endpoint is not None or (given.workspace or "").lower().find("/onlineendpoints/") >= 0 or not declared:
+            return self.live
+        from pfdoctor.cli.live_check import endpoint_of
+
+        return self.live._replace(given=given._replace(endpoint=endpoint_of(likely(declared, "the endpoint"))))
 
     def _read_logs(self, catalogue: Catalogue, problems: list[dict[str, Json]]) -> list[dict[str, Json]]:
         if not self.logs:

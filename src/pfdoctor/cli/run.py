@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pfdoctor.cli.nearby import reachable
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json, PfdoctorError, Report
+from pfdoctor.core.next_command import Typed, completed
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.style import visible
 from pfdoctor.report.summary import INTERNAL
@@ -38,14 +40,24 @@ class Fault(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The rules to run, and over which catalogue."""
+    """The rules to run, and over which catalogue; `typed` is repeated by the commands that a report proposes."""
 
     catalogue: Catalogue
     rules: tuple[Rule, ...]
+    typed: Typed = Typed()
 
     def examine(self, facts: Facts) -> Examined:
         """Diagnose one case; this is what the workers of a large run do."""
-        return Examined(diagnose(facts, self.catalogue, self.rules), has_flow(facts))
+        result = diagnose(facts, self.catalogue, self.rules)
+        if facts.has_view("live") or facts.has_logs:
+            # imported here: a check of files alone has to start fast
+            from pfdoctor.core.observed import observed
+
+            result = completed(result, facts.case.get("id"), self.typed)
+            result = result._replace(observed=observed(facts))
+        if self.typed.paths:
+            result = reachable(result, self.typed.paths)
+        return Examined(result, has_flow(facts))
 
     def report(self, examined: Iterable[Examined | Fault], problems: Iterable[dict[str, Json]]) -> Report:
         """The report of all cases, with the notices of the run."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pfdoctor.core.decode import Sighting, excerpt
 from pfdoctor.core.model import Json
-from pfdoctor.core.redact import redact_text
+from pfdoctor.core.redact import redact_part
 from pfdoctor.core.rule import Symptom
 
 _RAISE = re.compile(r"\s*raise [\w.]+\([fr]?[\"']")
@@ -60,7 +60,11 @@ class Seeker:
                 match = _match(pattern, sighting)
                 if match is None:
                     continue
-                captures = {name: redact_text(value) for name, value in match.groupdict().items() if value}
+                captures = {
+                    name: redact_part(match.string, *match.span(name))
+                    for name, value in match.groupdict().items()
+                    if value
+                }
             self._add(symptom.id, captures, sighting)
 
     def _add(self, symptom: str, captures: dict[str, str], sighting: Sighting) -> None:

@@ -72,6 +72,7 @@ def _timeout(deployment: dict[str, Json]) -> Json:
 
 def _observed(view: dict[str, Json]) -> dict[str, Json]:
     probe = view.get("data_plane")
+    sent = probe.get("score") if _known(probe) else None
     measured = probe.get("score_latency") if _known(probe) else None
     number = measured.get("n") if _known(measured) else None
     metrics = view.get("metrics")
@@ -80,9 +81,14 @@ def _observed(view: dict[str, Json]) -> dict[str, Json]:
         return {"observed_p95_ms": metrics["latency_p95_ms"], "observed_by": "metrics", "observed_n": None}
     if _known(measured) and number:
         return {"observed_p95_ms": measured["p95"], "observed_by": "probe", "observed_n": number}
-    why = Unknown(
-        "not-observed", "no request was measured", collect_command="pfdoctor diagnose --probe-score REQUEST.json"
-    )
+    if _known(sent) and isinstance(sent.get("status"), int):
+        failed = f"the request of --probe-score failed ({sent['status']}), so there is no latency"
+        why = Unknown("not-observed", failed)
+    elif isinstance(sent, dict) and sent["$unknown"].get("code") != "not-asked":
+        why = Unknown("not-observed", f"the request of --probe-score failed: {sent['$unknown'].get('detail')}")
+    else:
+        command = "pfdoctor diagnose --probe-score REQUEST.json"
+        why = Unknown("not-observed", "no request was measured", collect_command=command)
     reason = metrics if isinstance(metrics, dict) and "$unknown" in metrics else why.to_json()
     return {"observed_p95_ms": reason, "observed_by": None, "observed_n": None}
 
