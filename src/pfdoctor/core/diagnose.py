@@ -91,7 +91,14 @@ def _views(rule: Rule, facts: Facts, present: set[str]) -> tuple[str, ...]:
         chosen = tuple(view for view in rule.views if view in present)
         # a rule that names every view it looks at speaks of them all at once
         return chosen[:1] if rule.subject.root == "document" else chosen
-    return rule.views[:1] if "logs" in present and _is_seen(rule, facts) else ()
+    told = "logs" in present and (_is_seen(rule, facts) or _quotes(rule, facts))
+    return rule.views[:1] if told else ()
+
+
+def _quotes(rule: Rule, facts: Facts) -> bool:
+    """Whether it speaks of errors that no symptom covers, and there are some."""
+    is_of_errors = rule.each is not None and rule.each.root == "document" and rule.each.steps[0].key == "unexplained"
+    return is_of_errors and bool(facts.document.get("unexplained"))
 
 
 def _is_seen(rule: Rule, facts: Facts) -> bool:

@@ -98,7 +98,7 @@ class _Seen:
         """What findings are sorted by."""
         rule = self._catalogue.rules[finding.rule]
         seen = [name for name in rule.symptoms if name in self._traces]
-        consequence = bool(seen) and bool(self._roots) and all(map(self._is_consequence, seen))
+        consequence = bool(seen) and bool(self._roots or self._unexplained) and all(map(self._is_consequence, seen))
         return (
             consequence,
             # what only quotes an error comes after every rule that knows one

@@ -10,6 +10,7 @@ from pfdoctor.core.model import Json
 from pfdoctor.core.redact import redact_part
 from pfdoctor.core.rule import Symptom
 
+_RAISE = re.compile(r"\s*raise [\w.]+\([fr]?[\"']")
 _LINE = 4000
 _DISTINCT = 50
 """Hits of one symptom with different captures that are kept."""
@@ -50,7 +51,9 @@ class Seeker:
         return sorted(counted, key=lambda hit: (hit["line"], hit["symptom"]))
 
     def seen(self, sighting: Sighting) -> None:
-        """A literal was found."""
+        """A literal was found. A line of source code that would raise it is no sign that it was raised."""
+        if _is_source(sighting):
+            return
         for symptom, pattern in self._by_literal.get(sighting.literal, ()):
             captures: dict[str, str] = {}
             if pattern is not None:
@@ -84,6 +87,11 @@ class Seeker:
             "time": sighting.time(),
             "count": 1,
         }
+
+
+def _is_source(sighting: Sighting) -> bool:
+    begin = max(sighting.text.rfind("\n", 0, sighting.start) + 1, sighting.start - 200)
+    return _RAISE.match(sighting.text, begin, sighting.start) is not None
 
 
 def _match(pattern: re.Pattern[str], sighting: Sighting) -> re.Match[str] | None:

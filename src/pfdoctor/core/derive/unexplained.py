@@ -13,8 +13,10 @@ _KINDS = frozenset(
     ("arm", "authorization", "exception", "pip", "conda", "docker", "worker", "memory", "network", "platform", "llm")
 )
 """Kinds that tell of a failure; an access log's 404, a probe or a retry is none by itself."""
-_NEAR = {"arm": 8, "exception": 3}
+_NEAR = {"arm": 8, "exception": 0}
 """Within so many lines of a symptom an error is the same thing: clients print code, message and target one by one."""
+_WRAPPERS = frozenset(("HttpResponseError", "OperationFailed", "BadStatus", "CalledProcessError", "HaltServer"))
+"""Exceptions that only pass on what went wrong: beside a symptom they tell nothing new."""
 _LEAST = 12
 """Letters that a message must have to be recognised in the line of a symptom."""
 _MOST = 20
@@ -39,6 +41,8 @@ def derive_unexplained(logs: Json) -> list[View] | None:
 
 
 def _is_covered(error: View, log: View, told: list[str]) -> bool:
+    if error.get("code") in _WRAPPERS and log.get("hits"):
+        return True
     line = error.get("line") or 0
     near = _NEAR.get(str(error.get("kind")), 1)
     if any(abs(line - (hit.get("line") or 0)) <= near for hit in log.get("hits") or ()):
