@@ -342,6 +342,31 @@ def test_freshness(created: Any, principal: str, verdict: str) -> None:
     assert ask(authorization(entry(WS, row))).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("created", "principal", "is_open"),
+    [
+        ("2026-03-01T11:55:00Z", ME, False),
+        ("2026-03-01T11:55:00Z", "oid-team", False),
+        # the members of a group come with a token, which may be a day old or new
+        ("2026-03-01T07:00:00Z", "oid-team", True),
+        (HIDDEN, ME, True),
+        # no grant was made in two hours' time: one of the clocks is wrong
+        ("2026-03-01T14:00:00Z", ME, True),
+    ],
+)
+def test_whether_a_fresh_grant_is_surely_too_fresh(created: Any, principal: str, is_open: bool) -> None:
+    found = ask(authorization(entry(WS, assignment(SECRETS_READER, WS, principal, created_at=created))))
+    assert found.verdict == "ALLOWED_PENDING"
+    assert (found.why_open is not None) is is_open
+    assert found.grant is not None
+    assert found.grant["age_seconds"] is None or found.grant["age_seconds"] >= 0
+
+
+def test_a_condition_that_was_not_read_is_not_taken_for_one() -> None:
+    found = ask(authorization(entry(WS, assignment(SECRETS_READER, WS, condition=HIDDEN))))
+    assert (found.verdict, found.why_open is not None) == ("CONDITIONAL", True)
+
+
 def test_an_update_makes_an_assignment_fresh_again() -> None:
     row = assignment(SECRETS_READER, WS, updated_at="2026-03-01T11:55:00Z")
     found = ask(authorization(entry(WS, row)))

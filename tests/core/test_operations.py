@@ -484,8 +484,11 @@ def test_a_workspace_that_does_not_exist() -> None:
 def test_a_workspace_without_a_registry() -> None:
     view = live()
     view["workspace"]["container_registry"] = None
+    # the image lies in a private registry all the same
     row = rows(document(view))["image-pull"]
-    assert (row["verdict"], row["reason"]) == ("NOT_APPLICABLE", "NO_SUCH_RESOURCE")
+    assert row["reason"] == "SCOPE_UNKNOWN"
+    view["environment"] |= {"image": None, "build": {"context": "."}}
+    assert rows(document(view))["image-pull"]["reason"] == "SCOPE_UNKNOWN"
 
 
 def test_the_same_is_not_derived_twice_nor_without_permissions() -> None:
@@ -520,3 +523,56 @@ def test_facts_that_are_missing_decide_nothing_wrong(missing: str) -> None:
         for key, row in rows(document(view)).items():
             if key in before and before[key]["verdict"] == "ALLOWED":
                 assert row["verdict"] != "NOT_ALLOWED" or missing == "identity"
+
+
+def _parts(view: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Every section of the live facts that tells what is needed, and each of its fields."""
+    sections = [name for name in view if name != "authorization"]
+    fields = [(name, key) for name in sections if isinstance(view[name], dict) for key in view[name]]
+    return [*((name,) for name in sections), *fields]
+
+
+def _world() -> dict[str, Any]:
+    """An endpoint that needs one of nearly everything."""
+    view = live(connections=[AAD_OPENAI])
+    view["deployment"] |= {
+        "environment_variables": {
+            "KEY": "${{azureml://connections/aoai/credentials/key}}",
+            "SECRET": "${{keyvault:https://kv-chat.vault.azure.net/secrets/x}}",
+            "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "Authorization=AAD",
+            "OTEL_EXPORTER_OTLP_AAD_AUTH_ENABLE": "true",
+        },
+        "code_id": f"{WS}/codes/c/versions/1",
+        "data_collector": {"collections": [{"name": "model_inputs", "enabled": True, "has_data": False}]},
+    }
+    view["endpoint"]["enforce_access_to_default_secret_stores"] = "enabled"
+    view["identity"] |= {
+        "type": "user_assigned",
+        "identities": [{"resource_id": f"{RG}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id"}],
+    }
+    return view
+
+
+@pytest.mark.parametrize("path", _parts(_world()), ids=".".join)
+def test_what_was_not_read_takes_no_operation_away(path: tuple[str, ...]) -> None:
+    before, view = rows(document(_world())), _world()
+    around: Any = view
+    for key in path[:-1]:
+        around = around[key]
+    around[path[-1]] = HIDDEN
+    facts = document(view)
+    after = rows(facts)
+    # of two ways to grant a pull, which one holds is what a registry tells
+    assert {key for key, row in before.items() if row["needed"] is not False} <= after.keys()
+    for key, row in after.items():
+        if key in before and before[key]["needed"] is True:
+            assert row["needed"] is True or isinstance(row["needed"], dict), key
+    by_caller = {one["key"] for one in access(document(_world()))["deployer"]}
+    # the group of a workspace whose id is not known is not known either; only the studio's wizard needs it
+    assert by_caller - {"template-deployment"} <= {one["key"] for one in access(facts)["deployer"]}
+
+
+def test_a_grant_of_which_the_condition_was_not_read_is_undecided() -> None:
+    grant = assignment(SECRETS_READER, WS, condition=HIDDEN)
+    view = live(authorization=authorization(entry(WS, grant)))
+    assert "$unknown" in rows(document(view))["connection-secrets"]["verdict"]

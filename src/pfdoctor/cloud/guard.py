@@ -39,7 +39,9 @@ class Guard:
         if parts.scheme != "https" or parts.netloc.lower() != self._host:
             raise RefusedRequestError(f"refused: {parts.scheme}://{parts.hostname} is not https://{self._host}")
         path = unquote(parts.path)
-        if any(word in path.lower() for word in _NEVER) or ".." in path.split("/"):
+        segments = path.lower().rstrip("/").split("/")
+        # a GET never makes anything tell its secrets; a resource may be called so
+        if (method != "GET" and segments[-1] in _NEVER) or {".", ".."} & set(segments):
             raise RefusedRequestError(f"refused: {method} {path}")
         if any(name.lower() in _OVERRIDES for name in headers):
             raise RefusedRequestError(f"refused: {method} {path} with another method in its headers")

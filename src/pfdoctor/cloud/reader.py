@@ -17,6 +17,7 @@ from azure.core.rest import HttpRequest
 from pfdoctor.cloud import faults
 from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.clouds import Cloud
+from pfdoctor.cloud.errors import RefusedRequestError
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
@@ -37,7 +38,7 @@ def utc_now() -> str:
 class Reader:
     """Reads from one Azure Resource Manager. A resource that several ask for, even at once, is read once.
 
-    Raises AuthenticationError where the credential does, and RefusedRequestError for what is no read; nothing else.
+    Raises AuthenticationError where the credential does; nothing else. What the guard refuses is Unknown.
     """
 
     def __init__(self, pipeline: AsyncPipeline[Any, Any], cloud: Cloud, longest: float, now: Now = utc_now) -> None:
@@ -77,8 +78,10 @@ class Reader:
         await asyncio.gather(*self._begun.values(), return_exceptions=True)
 
     def _url(self, path: str, api_version: str, query: Query) -> str:
-        encoded = urlencode({**(query or {}), "api-version": api_version}, quote_via=quote, safe=_SAFE)
-        return f"{self._cloud.resource_manager}{quote(path, safe=_SAFE)}?{encoded}"
+        encoded = urlencode(
+            {**(query or {}), "api-version": api_version}, quote_via=quote, safe=_SAFE, errors="replace"
+        )
+        return f"{self._cloud.resource_manager}{quote(path, safe=_SAFE, errors='replace')}?{encoded}"
 
     async def _once(self, method: str, url: str, rest: str, read: Callable[[], Awaitable[Reading]]) -> Reading:
         key = (method, url.lower(), rest)
@@ -146,6 +149,9 @@ class Reader:
             content_type = response.headers.get("Content-Type", "")
             text = response.content.decode("utf-8-sig", "replace")
             value = _value(status, content_type, text, permission)
+        except RefusedRequestError as error:
+            # an answer of Azure named what may not be asked for
+            value = Unknown("refused-by-us", str(error))
         except (AzureError, asyncio.TimeoutError, zlib.error) as error:
             value = faults.of_error(error)
         if isinstance(value, Unknown):

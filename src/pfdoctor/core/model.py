@@ -130,7 +130,9 @@ class Unknown(NamedTuple):
         return {"$unknown": body}
 
     @staticmethod
-    def from_json(body: dict[str, Json]) -> Unknown:
+    def from_json(body: Json) -> Unknown:
+        if not isinstance(body, dict) or not {"code", "detail"} <= body.keys():
+            return Unknown("malformed", "the reason why it is not known is malformed")
         return Unknown(body["code"], body["detail"], body.get("permission"), body.get("collect_command"))
 
 

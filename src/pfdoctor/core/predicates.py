@@ -42,7 +42,7 @@ def absent_from(name: Json, elements: Json) -> bool:
     """Whether no element of a list has the name, as Azure compares names."""
     if not isinstance(name, str) or not isinstance(elements, list):
         return False
-    names = {element.get("name") for element in elements if isinstance(element, dict)}
+    names = [element.get("name") for element in elements if isinstance(element, dict)]
     return name.casefold() not in {one.casefold() for one in names if isinstance(one, str)}
 
 

@@ -54,7 +54,7 @@ def parse(text: Json) -> ArmId | None:
     if not isinstance(text, str):
         return None
     parts = text.strip("/").split("/")
-    if len(parts) < 2 or parts[0].lower() != "subscriptions" or not all(parts):
+    if len(parts) < 2 or parts[0].lower() != "subscriptions" or not all(parts) or {".", ".."} & set(parts):
         return None
     group: str | None = None
     rest = parts[2:]

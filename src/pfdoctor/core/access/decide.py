@@ -42,6 +42,8 @@ class Decision(NamedTuple):
     blocked_by: dict[str, Json] | None = None
     proposal: dict[str, Json] | None = None
     missing: tuple[Unknown, ...] = ()
+    why_open: Unknown | None = None
+    """Why CONDITIONAL or ALLOWED_PENDING may be less than what holds: it is the least that is sure."""
 
 
 def decide(question: Question, world: World, subject: Subject) -> Decision:
@@ -63,6 +65,7 @@ def decide(question: Question, world: World, subject: Subject) -> Decision:
         _blocked_by(proof.by, proof.verdict) if proof.by is not None else None,
         proposal._asdict() if proposal is not None else None,
         missing,
+        proof.why_open,
     )
 
 

@@ -32,6 +32,8 @@ from pfdoctor.core.model import Json, Unknown
 FRESH = timedelta(minutes=10)
 FRESH_THROUGH_GROUP = timedelta(hours=24)
 FRESH_DATA_AT_MANAGEMENT_GROUP = timedelta(hours=4)
+CLOCKS_DIFFER = timedelta(minutes=2)
+"""By which the machine's clock may be behind Azure's without the ages of assignments losing their sense."""
 
 PENDING, GRANTED = 2, 3
 """How far a grant reaches, above NONE and CONDITIONAL: it is fresh; it is in force."""
@@ -72,6 +74,8 @@ class Proof(NamedTuple):
     blame: tuple[Blame, ...]
     granted_least: int
     granted_most: int
+    why_open: Unknown | None = None
+    """Why a grant under a condition, or a fresh one, may be a sure one; None where it is not."""
 
 
 class _Side(NamedTuple):
@@ -109,15 +113,29 @@ def evaluate(question: Question, world: World) -> Proof:
     if granted.least == NONE or FULL in (denied.most, locked.most):
         return proof("UNKNOWN", blame=open_ends)
     if denied.most == CONDITIONAL:
-        return proof("CONDITIONAL", denied)
+        why = None if denied.least == CONDITIONAL else _first_reason(denied.blame)
+        return proof("CONDITIONAL", denied)._replace(why_open=why)
+    if granted.least in (CONDITIONAL, PENDING) and granted.least < granted.most:
+        verdict = "CONDITIONAL" if granted.least == CONDITIONAL else "ALLOWED_PENDING"
+        return proof(verdict)._replace(why_open=_first_reason(granted.blame))
     return proof({CONDITIONAL: "CONDITIONAL", PENDING: "ALLOWED_PENDING"}.get(granted.least, "ALLOWED"))
+
+
+def _first_reason(blame: tuple[Blame, ...]) -> Unknown:
+    """What keeps a verdict open; an age that nothing is blamed for is one between the two waits."""
+    return blame[0].reason if blame else _MAY_STILL_WAIT
+
+
+_MAY_STILL_WAIT = Unknown(
+    "fresh", "the grant is fresh, and may or may not be in force by now", collect_command="pfdoctor diagnose"
+)
 
 
 def _preference(grant: Grant) -> tuple[int, int, bool, bool, int, str]:
     """The surest first; of equals the exact match, the direct one, the narrowest scope."""
     scope = grant.row.scope or ""
     identifier = (text(grant.row.fact, "id") or "").lower()
-    return (grant.least, grant.most, not grant.held.lenient, grant.direct, len(scope), identifier)
+    return (grant.least, min(grant.most, FULL), not grant.held.lenient, grant.direct, len(scope), identifier)
 
 
 def _granted(question: Question, world: World) -> tuple[list[Grant], _Side]:
@@ -174,7 +192,11 @@ def _freshness(question: Question, world: World, row: Row) -> tuple[timedelta | 
         elif value is not None:
             unknown = True
     age = world.now - max(times) if world.now is not None and times else None
-    shortest, longest = _waits(question, world, row)
+    if age is not None and age < -CLOCKS_DIFFER:
+        # the machine's clock is behind Azure's: no age can be told
+        return None, (PENDING, GRANTED)
+    age = max(age, timedelta()) if age is not None else None
+    shortest, longest = fresh_after(question, world, row)
     if age is not None and age <= shortest:
         return age, (PENDING, PENDING)
     if unknown or (age is not None and age <= longest):
@@ -182,7 +204,7 @@ def _freshness(question: Question, world: World, row: Row) -> tuple[timedelta | 
     return age, (GRANTED, GRANTED)
 
 
-def _waits(question: Question, world: World, row: Row) -> tuple[timedelta, timedelta]:
+def fresh_after(question: Question, world: World, row: Row) -> tuple[timedelta, timedelta]:
     """How long the assignment may take to work: at least and at most, for whose it is may not be known."""
     wait = FRESH
     if question.data and row.scope is not None and is_management_group(row.scope) and world.is_built_in(row.fact):
@@ -191,7 +213,8 @@ def _waits(question: Question, world: World, row: Row) -> tuple[timedelta, timed
     if holder is None:
         return wait, FRESH_THROUGH_GROUP
     if holder.lower() != question.principal_id.lower():
-        return FRESH_THROUGH_GROUP, FRESH_THROUGH_GROUP
+        # membership comes with the token: one that was issued after the grant has it at once
+        return wait, FRESH_THROUGH_GROUP
     return wait, wait
 
 
@@ -306,4 +329,4 @@ def _place(row: Row | None) -> tuple[int, str]:
     return (len(row.scope or ""), (text(row.fact, "id") or "").lower())
 
 
-__all__ = ["Grant", "Proof", "Question", "evaluate"]
+__all__ = ["FRESH", "FRESH_DATA_AT_MANAGEMENT_GROUP", "Grant", "Proof", "Question", "evaluate", "fresh_after"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pfdoctor.core.access.conditions import attributes
-from pfdoctor.core.access.evaluate import Proof, Question
+from pfdoctor.core.access.evaluate import FRESH, FRESH_DATA_AT_MANAGEMENT_GROUP, Proof, Question, fresh_after
 from pfdoctor.core.access.near import Miss
 from pfdoctor.core.access.reading import text
 from pfdoctor.core.access.roles import NONE
@@ -34,6 +34,9 @@ def age(delta: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}s"
     return f"{seconds} seconds"
+
+
+_DURATIONS = {FRESH: "10 minutes", FRESH_DATA_AT_MANAGEMENT_GROUP: "4 hours, being a data role of a management group"}
 
 
 class Wording:
@@ -111,7 +114,9 @@ class Wording:
         holder = "" if grant.direct else f", through the group {text(grant.row.fact, 'principal_id')}"
         if proof.verdict == "ALLOWED_PENDING":
             since = f"since {age(grant.age)}" if grant.age is not None else "since a time that is not known"
-            wait = "10 minutes" if grant.direct else "24 hours, because the members of a group come with the token"
+            wait = "24 hours, because the members of a group come with the token"
+            if grant.direct:
+                wait = _DURATIONS[fresh_after(self._question, self._world, grant.row)[1]]
             return f"{self._role(grant.row)} grants it{holder}, but only {since}: it may take up to {wait} to work."
         if grant.held.lenient:
             return (

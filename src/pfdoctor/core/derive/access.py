@@ -71,10 +71,16 @@ def _note(found: dict[str, str], principal: Json, who: str) -> None:
 
 def _grants(operations: list[View]) -> list[Operation]:
     """Assigning the roles that the endpoint's identity lacks: by whoever deploys, or by somebody they ask."""
-    scopes = dict.fromkeys(one.scope for one in missing_roles(operations))
+    scopes: dict[Json, Json] = dict.fromkeys((one.scope for one in missing_roles(operations)), True)
+    for one in operations:
+        undecided = next((value for value in (one["needed"], one["verdict"]) if isinstance(value, dict)), None)
+        if undecided is None or one["needed"] is False or one["verdict"] not in (undecided, "NOT_ALLOWED"):
+            continue
+        if isinstance(one["scope"], str):
+            scopes.setdefault(one["scope"], Unknown.from_json(undecided["$unknown"]))
     action = "Microsoft.Authorization/roleAssignments/write"
     why = "Assigns the roles that the endpoint's identity lacks."
-    return [Operation("role-assign", action, scope, True, why, "create") for scope in scopes]
+    return [Operation("role-assign", action, scope, needed, why, "create") for scope, needed in scopes.items()]
 
 
 class _Table:
@@ -93,6 +99,9 @@ class _Table:
         open_because = decision.missing[0] if decision.missing else None
         reason = decision.reason.lower().replace("_", "-")
         undecided: Json = None
+        if decision.why_open is not None:
+            # at least this is granted, and perhaps more: neither "under a condition" nor "too fresh" is proven
+            undecided = decision.why_open._replace(detail=f"{decision.detail} ({decision.why_open.detail})").to_json()
         if decision.verdict == "UNKNOWN":
             permission = open_because.permission if open_because is not None else None
             command = open_because.collect_command if open_because is not None else None

@@ -127,11 +127,23 @@ def mark_users(live: dict[str, Json], declared: Json) -> Json:
     named, why = members(needs.get("connections"))
     if why is not None:
         return connections
+    if isinstance(connections, dict) and "items" not in connections:
+        return connections
     users: dict[str, list[str]] = {}
     for _, one in named:
-        users.setdefault(str(one["name"]).lower(), []).append(one["node"])
-    marked = [{**one, "used_by": users.get(str(one["name"]).lower(), [])} for one in items(connections)]
-    return {**connections, "items": marked} if isinstance(connections, dict) and "items" in connections else marked
+        # a name that is not known may be that of any connection
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            return connections
+        users.setdefault(one["name"].lower(), []).append(one["node"])
+    marked = [_marked(one, users) for one in items(connections)]
+    return {**connections, "items": marked} if isinstance(connections, dict) else marked
+
+
+def _marked(connection: Json, users: dict[str, list[str]]) -> Json:
+    if not _known(connection):
+        return connection
+    name = connection.get("name")
+    return {**connection, "used_by": users.get(name.lower(), []) if isinstance(name, str) else name}
 
 
 def _known(value: Json) -> TypeGuard[dict[str, Json]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pfdoctor.core.access.reading import elements, text
+from pfdoctor.core.access.reading import elements, field
 from pfdoctor.core.access.scopes import parent_group
 from pfdoctor.core.derive.operation import ML, REGISTRIES, Operation, workspace
 from pfdoctor.core.derive.operations_of_service import MICROSOFTS_REGISTRIES
@@ -55,22 +55,30 @@ def _operations(usage: Usage) -> Iterator[Operation]:
 def _identities(usage: Usage) -> Iterator[Operation]:
     """A user-assigned identity is attached by whoever may assign it; it can lie in another subscription."""
     assigned = "Microsoft.ManagedIdentity/userAssignedIdentities"
-    if usage.fact("identity", "type") != "user_assigned":
+    kind = usage.fact("identity", "type")
+    if kind != "user_assigned" and not isinstance(kind, Unknown):
         return
-    for identity in elements(usage.fact("identity", "identities"))[0]:
-        resource = text(identity, "resource_id")
+    why = "Attaches the user-assigned identity to the endpoint."
+    identities, unread = elements(usage.fact("identity", "identities"))
+    needed: Json = kind if isinstance(kind, Unknown) else True
+    for identity in identities:
+        resource = field(identity, "resource_id")
         if resource is not None:
-            why = "Attaches the user-assigned identity to the endpoint."
-            yield Operation("identity-assign", f"{assigned}/assign/action", resource, True, why, "create")
-            yield Operation("identity-read", f"{assigned}/read", resource, True, why, "create")
+            yield Operation("identity-assign", f"{assigned}/assign/action", resource, needed, why, "create")
+            yield Operation("identity-read", f"{assigned}/read", resource, needed, why, "create")
+    open_because = unread or (kind if isinstance(kind, Unknown) and not identities else None)
+    if open_because is not None:
+        yield Operation("identity-assign", f"{assigned}/assign/action", open_because, open_because, why, "create")
+        yield Operation("identity-read", f"{assigned}/read", open_because, open_because, why, "create")
 
 
 def _secret_flag(usage: Usage) -> Iterator[Operation]:
     flag = usage.fact("endpoint", "enforce_access_to_default_secret_stores")
-    if str(flag).lower() in ("enabled", "true"):
+    if isinstance(flag, Unknown) or str(flag).lower() in ("enabled", "true"):
+        needed: Json = flag if isinstance(flag, Unknown) else True
         why = "enforce_access_to_default_secret_stores asks that the creator could read the secrets, too."
         action = f"{ML}/connections/listsecrets/action"
-        yield Operation("connection-secrets", action, workspace(usage), True, why, "create")
+        yield Operation("connection-secrets", action, workspace(usage), needed, why, "create")
 
 
 def _registers(usage: Usage, what: str) -> Json:
@@ -84,17 +92,18 @@ def _registers(usage: Usage, what: str) -> Json:
 
 def _callers(usage: Usage, at: Json) -> Iterator[Operation]:
     """Keys and tokens come through Azure Resource Manager; scoring with an Entra token asks for a role each time."""
-    mode = text(usage.fact("endpoint"), "auth_mode")
+    mode = usage.fact("endpoint", "auth_mode")
     actions = {
         "key": ("endpoint-keys", "onlineendpoints/listkeys/action", "Reads the keys of the endpoint.", True),
         "aml_token": ("endpoint-token", "onlineendpoints/token/action", "Obtains a token of the endpoint.", True),
         "aad_token": ("endpoint-score", "onlineEndpoints/score/action", "Calls the endpoint by Entra ID.", False),
     }
-    if mode in actions:
-        key, verb, why, arm = actions[mode]
-        needed: Json = _ON_DEMAND if arm else True
+    for meant, (key, verb, why, arm) in actions.items():
+        if mode != meant and not isinstance(mode, Unknown):
+            continue
+        needed: Json = _ON_DEMAND if arm else mode if isinstance(mode, Unknown) else True
         yield Operation(key, f"{ML}/{verb}", at, needed, why, "request", through_arm=arm)
-    if mode == "key":
+    if mode == "key" or isinstance(mode, Unknown):
         why = "Makes new keys for the endpoint."
         action = f"{ML}/onlineendpoints/regeneratekeys/action"
         yield Operation("endpoint-regenerate-keys", action, at, _ON_DEMAND, why, "request")
@@ -102,10 +111,12 @@ def _callers(usage: Usage, at: Json) -> Iterator[Operation]:
 
 def _registry(usage: Usage) -> Iterator[Operation]:
     for part in ("model", "environment"):
-        name = text(usage.fact(part), "asset_registry")
-        if name is not None and name.lower() not in MICROSOFTS_REGISTRIES:
-            scope = Unknown("registry-unknown", f"the resource id of the Azure ML registry {name} is not known")
+        name = usage.fact(part, "asset_registry")
+        if name is not None and str(name).lower() not in MICROSOFTS_REGISTRIES:
+            needed: Json = name if isinstance(name, Unknown) else True
+            shown = name if isinstance(name, str) else ""
+            scope = Unknown("registry-unknown", f"the resource id of the Azure ML registry {shown} is not known")
             for verb in ("read", "assets/read"):
                 action = f"{REGISTRIES}/{verb}"
                 key = "registry-read" if verb == "read" else "registry-assets"
-                yield Operation(f"{key}-{part}", action, scope, True, f"Deploys the registry's {part}.", "create")
+                yield Operation(f"{key}-{part}", action, scope, needed, f"Deploys the registry's {part}.", "create")

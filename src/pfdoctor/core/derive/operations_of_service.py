@@ -13,6 +13,7 @@ from pfdoctor.core.access.reading import elements, field, text
 from pfdoctor.core.derive.operation import (
     BLOBS,
     ML,
+    NO_SUCH_RESOURCE,
     REGISTRIES,
     Operation,
     container_of,
@@ -95,11 +96,25 @@ def _secret_injection(usage: Usage) -> Iterator[Operation]:
             ("secret-injection-metadata", f"{ML}/metadata/secrets/read"),
         ):
             yield Operation(key, action, workspace(usage), True, why, "create", target=target)
+    from_vaults = 0
     for name, value in variables.items():
         vault = _VAULT_REFERENCE.match(value.strip())
         if vault is not None:
+            from_vaults += 1
             why = f"The environment variable {name} takes a secret of the key vault {vault[1]}."
             yield vault_operation(usage, "secret-injection-key-vault", vault[1], why, "create", name)
+    unread = usage.why_variables_are_open()
+    if unread is None:
+        return
+    why = "An environment variable that was not read may take a secret."
+    if not from_connections:
+        for key, action in (
+            ("secret-injection-connections", f"{ML}/connections/listsecrets/action"),
+            ("secret-injection-metadata", f"{ML}/metadata/secrets/read"),
+        ):
+            yield Operation(key, action, workspace(usage), unread, why, "create")
+    if not from_vaults:
+        yield vault_operation(usage, "secret-injection-key-vault", None, why, "create")._replace(needed=unread)
 
 
 # ------------------------------------------------------------------------------------------------- image and assets
@@ -115,9 +130,15 @@ def _image(usage: Usage) -> Iterator[Operation]:
     mode = field(store, "role_assignment_mode")
     login = text(store, "login_server")
     host = None if _is_built(environment) else text(field(environment, "image"), "registry")
-    if host is not None and login is not None and needed is True and host.lower() != login.lower():
+    is_elsewhere = host is not None and login is not None and host.lower() != login.lower()
+    if needed is True and (is_elsewhere or (host is not None and scope == NO_SUCH_RESOURCE)):
         scope = Unknown("registry-unknown", f"the resource id of the registry {host} is not known")
         mode = Unknown("registry-unknown", f"whether {host} grants by repository is not known")
+    elif scope == NO_SUCH_RESOURCE and needed is not False:
+        # Azure makes the registry with the first image; a project builds into the registry of its hub
+        scope = mode = Unknown(
+            "registry-unknown", "which registry holds the image is not known: the workspace names none"
+        )
     by_repository = isinstance(mode, str) and mode.lower() == "abacrepositorypermissions"
     if not by_repository:
         classic = mode if isinstance(mode, Unknown) and needed is True else needed
@@ -144,8 +165,11 @@ def _needs_pull(usage: Usage, environment: Json) -> tuple[Json, str]:
         return environment, "An image in a private registry is pulled by the endpoint's identity."
     if environment is None:
         return None, ""
-    if isinstance(field(environment, "asset_registry"), str):
+    asset_registry = field(environment, "asset_registry")
+    if isinstance(asset_registry, str):
         return None, ""
+    if isinstance(asset_registry, Unknown):
+        return asset_registry, "An environment of the workspace may have an image in a private registry."
     if _is_built(environment):
         return True, "The environment is built into an image in the workspace's registry."
     build, conda = field(environment, "build"), field(environment, "conda_file")
@@ -162,28 +186,35 @@ def _needs_pull(usage: Usage, environment: Json) -> tuple[Json, str]:
 def _registry_assets(usage: Usage) -> Iterator[Operation]:
     """Models and environments of an Azure ML registry."""
     for part in ("model", "environment"):
-        name = text(usage.fact(part), "asset_registry")
-        if name is None or name.lower() in MICROSOFTS_REGISTRIES:
+        name = usage.fact(part, "asset_registry")
+        if name is None or (isinstance(name, str) and name.lower() in MICROSOFTS_REGISTRIES):
             continue
-        scope = Unknown("registry-unknown", f"the resource id of the Azure ML registry {name} is not known")
-        why = f"The {part} comes from the Azure ML registry {name}."
+        needed: Json = name if isinstance(name, Unknown) else True
+        shown = name if isinstance(name, str) else None
+        scope = Unknown("registry-unknown", f"the resource id of the Azure ML registry {shown or ''} is not known")
+        why = f"The {part} comes from the Azure ML registry {shown}." if shown else f"Which {part} it is was not read."
         for key, action in (("registry-read", f"{REGISTRIES}/read"), ("registry-assets", f"{REGISTRIES}/assets/read")):
-            yield Operation(f"{key}-{part}", action, scope, True, why, "create", target=name)
+            yield Operation(f"{key}-{part}", action, scope, needed, why, "create", target=shown)
 
 
 def _downloads(usage: Usage) -> Iterator[Operation]:
     """The model and the code, fetched by the storage-initializer when a container starts."""
     model = usage.fact("model")
-    if isinstance(model, dict) and text(model, "asset_registry") is None:
+    registry = field(model, "asset_registry")
+    if model is not None and not isinstance(registry, str):
+        # a model of an Azure ML registry is not in the workspace's storage
+        needed: Json = registry if isinstance(registry, Unknown) else True
         why = "The storage-initializer downloads the model at every start of a container."
         scope = _model_container(usage, model)
         yield Operation(
-            "model-download", f"{BLOBS}/read", scope, True, why, "start", data=True, target=text(model, "name")
+            "model-download", f"{BLOBS}/read", scope, needed, why, "start", data=True, target=text(model, "name")
         )
-    if isinstance(usage.fact("deployment", "code_id"), str):
+    code = usage.fact("deployment", "code_id")
+    if code is not None:
         why = "The storage-initializer downloads the scoring code at every start of a container."
         scope = default_container(usage)
-        yield Operation("code-download", f"{BLOBS}/read", scope, True, why, "start", data=True)
+        needed = code if isinstance(code, Unknown) else True
+        yield Operation("code-download", f"{BLOBS}/read", scope, needed, why, "start", data=True)
 
 
 def _model_container(usage: Usage, model: Json) -> Json:
@@ -222,7 +253,8 @@ def _background(usage: Usage) -> Iterator[Operation]:
 
 
 def _telemetry(usage: Usage) -> Iterator[Operation]:
-    if isinstance(usage.fact("workspace", "application_insights"), dict):
+    component = usage.fact("workspace", "application_insights")
+    if component is not None:
         setting = usage.variable("APPLICATIONINSIGHTS_AUTHENTICATION_STRING")
         by_role = isinstance(setting, str) and "authorization=aad" in setting.lower().replace(" ", "")
         by_key = "The exporter sends telemetry with the key of its connection string; no role is asked for."
@@ -230,14 +262,16 @@ def _telemetry(usage: Usage) -> Iterator[Operation]:
             "telemetry",
             "Microsoft.Insights/Telemetry/Write",
             resource_id(usage, "workspace", "application_insights", "id"),
-            setting if isinstance(setting, Unknown) else by_role,
+            setting if isinstance(setting, Unknown) else component if isinstance(component, Unknown) else by_role,
             "APPLICATIONINSIGHTS_AUTHENTICATION_STRING makes the exporter sign in." if by_role else by_key,
             "background",
             data=True,
             through_arm=False,
             elsewhere=by_key if not by_role and not isinstance(setting, Unknown) else None,
         )
-    if str(usage.variable("OTEL_EXPORTER_OTLP_AAD_AUTH_ENABLE")).lower() == "true":
+    exporter = usage.variable("OTEL_EXPORTER_OTLP_AAD_AUTH_ENABLE")
+    if isinstance(exporter, Unknown) or str(exporter).lower() == "true":
+        needed: Json = exporter if isinstance(exporter, Unknown) else True
         why = "OTEL_EXPORTER_OTLP_AAD_AUTH_ENABLE makes the exporter sign in to its collector."
         scope = Unknown("collector-unknown", "which permission the OpenTelemetry collector asks for is not known")
-        yield Operation("telemetry-otlp", "", scope, True, why, "background", data=True, through_arm=False)
+        yield Operation("telemetry-otlp", "", scope, needed, why, "background", data=True, through_arm=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pfdoctor.core.access.reading import elements, text
+from pfdoctor.core.access.reading import elements, field, text
 from pfdoctor.core.derive.operation import BLOBS, ML, Operation, container_of, vault_operation, workspace
 from pfdoctor.core.derive.usage import Usage, Used
 from pfdoctor.core.model import Json, Unknown
@@ -74,11 +74,17 @@ def _index_lookup(usage: Usage) -> Iterator[Operation]:
         action = f"{ML}/datastores/listsecrets/action"
         yield Operation("datastore-secrets", action, workspace(usage), keyed, why, "request", target=target)
     why = "The datastore has no credentials, so the index is read as the endpoint's identity."
-    for store in elements(usage.fact("datastores"))[0]:
-        if text(store, "name") in names and text(store, "credentials") == "none":
+    datastores, unread = elements(usage.fact("datastores"))
+    for store in datastores:
+        name, credentials = text(store, "name"), field(store, "credentials")
+        if name is None:
+            unread = unread or Unknown("datastore-unknown", "the name of a datastore is not known")
+        elif name in names and (credentials == "none" or isinstance(credentials, Unknown)):
+            wanted = credentials if isinstance(credentials, Unknown) and needed is True else needed
             scope = container_of(store)
-            name = text(store, "name")
-            yield Operation("index-download", f"{BLOBS}/read", scope, needed, why, "request", data=True, target=name)
+            yield Operation("index-download", f"{BLOBS}/read", scope, wanted, why, "request", data=True, target=name)
+    if unread is not None and names:
+        yield Operation("index-download", f"{BLOBS}/read", unread, unread, why, "request", data=True)
 
 
 def _has_key(usage: Usage, needed: Json, names: tuple[str, ...]) -> Json:
@@ -99,7 +105,12 @@ def _has_key(usage: Usage, needed: Json, names: tuple[str, ...]) -> Json:
 
 def _entra_connections(usage: Usage) -> Iterator[Operation]:
     used = usage.connections()
-    found = [(one, service) for one in elements(usage.fact("connections"))[0] if (service := _service(one)) is not None]
+    listed, unread = elements(usage.fact("connections"))
+    for one in listed:
+        unread = unread or _why_open(one)
+    if unread is not None and (used.names or used.why_incomplete is not None):
+        yield from _of_unread(unread)
+    found = [(one, service) for one in listed if (service := _service(one)) is not None]
     for connection, service in found:
         name = text(connection, "name") or ""
         if name not in used.names and used.why_incomplete is None:
@@ -108,8 +119,31 @@ def _entra_connections(usage: Usage) -> Iterator[Operation]:
         scope = where or Unknown("resource-unknown", f"the connection {name} does not say which resource it leads to")
         # a refusal names the action and not the resource: of several connections it may be of any
         alone = sum(other == service for _, other in found) == 1
-        if usage.overrides(name) is False or name not in used.names:
-            yield from _of_service(_Connection(name, service, scope, alone), usage, used)
+        overridden = usage.overrides(name) if name in used.names else False
+        if overridden is True:
+            continue
+        for operation in _of_service(_Connection(name, service, scope, alone), usage, used):
+            is_open = isinstance(overridden, Unknown) and operation.needed is True
+            yield operation._replace(needed=overridden) if is_open else operation
+
+
+def _why_open(connection: Json) -> Unknown | None:
+    """Why it is not known whether the endpoint's identity signs in with the connection, or where."""
+    keys = ("name", "auth_type", "connection_class")
+    unread = [one for key in keys if isinstance(one := field(connection, key), Unknown)]
+    return unread[0] if unread else None
+
+
+def _of_unread(why: Unknown) -> Iterator[Operation]:
+    """What may be needed with connections that were not read."""
+    said = "A connection that was not read may have no key: then the endpoint's identity signs in."
+    operations = (
+        *_OPENAI.values(),
+        ("search-query", f"{_SEARCH}/documents/read"),
+        ("content-safety", f"{_ACCOUNTS}/ContentSafety/text:analyze/action"),
+    )
+    for key, action in operations:
+        yield Operation(key, action, why, why, said, "request", data=True)
 
 
 class _Connection(NamedTuple):

@@ -275,13 +275,22 @@ def _application_insights(text: str) -> dict[str, Json]:
     return {"well_formed": "=" in text and key is not None and _GUID.match(key) is not None}
 
 
-def _collected(deployment: dict[str, Json]) -> list[str]:
+def _collected(deployment: dict[str, Json]) -> Json:
     collector = deployment.get("data_collector")
-    if not isinstance(collector, dict):
-        return []
+    if not isinstance(collector, dict) or "$unknown" in collector:
+        return collector if isinstance(collector, dict) else []
     collections = collector.get("collections")
-    entries = collections if isinstance(collections, list) else []
-    return [one["name"] for one in entries if str(one["enabled"]).lower() in ("true", "enabled")]
+    if isinstance(collections, dict) and "$unknown" in collections:
+        return collections
+    names: list[Json] = []
+    unread = collections.get("$incomplete") if isinstance(collections, dict) else None
+    for one in items(collections):
+        enabled = one if "$unknown" in one else one["enabled"]
+        if isinstance(enabled, dict) and "$unknown" in enabled:
+            unread = unread or enabled["$unknown"]
+        elif str(enabled).lower() in ("true", "enabled"):
+            names.append(one["name"])
+    return names if unread is None else {"$incomplete": unread, "items": names}
 
 
 def derive_serves_prompt_flow(view: dict[str, Json]) -> Json:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pfdoctor.core.access.reading import elements, field, text
+from pfdoctor.core.access.reading import decoded, elements, field, text
 from pfdoctor.core.derive.nodes import definitions, items, tool_of
 from pfdoctor.core.derive.tools import PACKAGE_TOOLS, RENAMED_TOOLS
 from pfdoctor.core.model import Json, Unknown
@@ -97,6 +97,17 @@ class Usage:
         variables = self.fact("deployment", "environment_variables")
         entries = variables.get("entries", variables) if isinstance(variables, dict) else {}
         return {name: value for name, value in entries.items() if isinstance(value, str)}
+
+    def why_variables_are_open(self) -> Unknown | None:
+        """Why a variable, or its text, may not be known; None when all were read."""
+        variables = self.fact("deployment", "environment_variables")
+        if isinstance(variables, Unknown):
+            return variables
+        if not isinstance(variables, dict):
+            return None
+        if "$incomplete" in variables:
+            return Unknown.from_json(variables["$incomplete"])
+        return next((one for one in map(decoded, variables.values()) if isinstance(one, Unknown)), None)
 
     def overrides(self, connection: str) -> Json:
         """Whether a variable stands for the connection, so that the serving app does not ask the workspace for it.
