@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.collect.azure import versions
+from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.arm_id import last, parse, subscription_id
 from pfdoctor.collect.azure.body import Body, listed, named, sourced, unread
 from pfdoctor.collect.azure.existence import exists
@@ -21,7 +21,6 @@ from pfdoctor.collect.azure.workspace import read_locks
 from pfdoctor.core.model import Json, Unknown
 
 _AUTHORIZATION = "providers/Microsoft.Authorization"
-_READ = "Microsoft.Authorization/{}/read"
 _NO_PIM = "AadPremiumLicenseRequired"
 """What Privileged Identity Management answers, with 400, in a tenant without Microsoft Entra ID P2."""
 
@@ -96,7 +95,7 @@ async def _assigned(reader: Reader, scope: str, principal: str, principals: Prin
 
 async def _assignments(reader: Reader, scope: str, filtered: str, principals: Principals, what: str) -> Json:
     path = f"{scope}/{_AUTHORIZATION}/roleAssignments"
-    reading = await reader.list(path, versions.ASSIGNMENTS, _READ.format("roleAssignments"), {"$filter": filtered})
+    reading = await reader.list(path, versions.ASSIGNMENTS, permissions.ASSIGNMENTS, {"$filter": filtered})
     if reading.unknown is not None:
         return unread(reading, what)
     return listed(reading, [_assignment(Body(one), principals) for one in reading.value], what)
@@ -116,7 +115,7 @@ async def _eligible(reader: Reader, scope: str, principals: Principals) -> Json:
     what = f"the eligible (PIM) role assignments at {scope}"
     path = f"{scope}/{_AUTHORIZATION}/roleEligibilityScheduleInstances"
     filtered = {"$filter": f"assignedTo('{principals.endpoint}')"}
-    reading = await reader.list(path, versions.ELIGIBLE, _READ.format("roleEligibilityScheduleInstances"), filtered)
+    reading = await reader.list(path, versions.ELIGIBLE, permissions.ELIGIBLE, filtered)
     if reading.unknown is not None:
         if _NO_PIM in reading.unknown.detail:
             return listed(reading, [], what)  # without that licence nobody in the tenant can be eligible
@@ -150,8 +149,7 @@ def _assignment(body: Body, principals: Principals) -> dict[str, Json]:
 
 async def _denies(reader: Reader, scope: str) -> Json:
     path = f"{scope}/{_AUTHORIZATION}/denyAssignments"
-    needed = _READ.format("denyAssignments")
-    reading = await reader.list(path, versions.DENIES, needed, {"$filter": "atScope()"})
+    reading = await reader.list(path, versions.DENIES, permissions.DENIES, {"$filter": "atScope()"})
     what = f"the deny assignments at {scope}"
     if reading.unknown is not None:
         return unread(reading, what)
@@ -166,7 +164,7 @@ def _deny(body: Body) -> dict[str, Json]:
         "name": properties.text("denyAssignmentName"),
         "scope": properties.text("scope"),
         "applies_to_child_scopes": own if isinstance(own, dict) else not own,
-        "permissions": [_permission(one) for one in properties.children("permissions")],
+        "permissions": [permission(one) for one in properties.children("permissions")],
         "principals": _ids(properties, "principals"),
         "excluded_principals": _ids(properties, "excludePrincipals"),
         "condition": properties.text("condition"),
@@ -180,7 +178,8 @@ def _ids(properties: Body, name: str) -> Json:
     return [one.raw("id") for one in properties.children(name) if isinstance(one.raw("id"), str)]
 
 
-def _permission(body: Body) -> dict[str, Json]:
+def permission(body: Body) -> dict[str, Json]:
+    """The facts `permission`: what one element of a role grants, or a deny assignment takes away."""
     return {
         "actions": body.texts("actions"),
         "not_actions": body.texts("notActions"),
@@ -201,7 +200,7 @@ async def _definitions(reader: Reader, read: list[Json], subscription: str) -> d
                 custom = f"{subscription_id(subscription)}/{_AUTHORIZATION}/roleDefinitions/{role}"
                 paths.setdefault(role, custom)
     readings = await asyncio.gather(
-        *(reader.get(path, versions.DEFINITION, _READ.format("roleDefinitions")) for path in paths.values())
+        *(reader.get(path, versions.DEFINITION, permissions.DEFINITIONS) for path in paths.values())
     )
     return {role: _definition(reading, role) for role, reading in zip(paths, readings, strict=True)}
 
@@ -224,7 +223,7 @@ def _definition(reading: Reading, role: str) -> Json:
             "id": Body(reading.body).text("id"),
             "name": properties.text("roleName"),
             "type": properties.text("type"),
-            "permissions": [_permission(one) for one in properties.children("permissions")],
+            "permissions": [permission(one) for one in properties.children("permissions")],
             "assignable_scopes": properties.texts("assignableScopes"),
         },
         reading.source,
