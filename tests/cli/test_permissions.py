@@ -39,7 +39,7 @@ SYMPTOMS: dict[str, Symptom] = {}
 
 
 class Run(NamedTuple):
-    """What a collection came to: what was refused, the operations that facts lack, what was asked, statuses of calls."""
+    """What a collection came to: what was refused, operations that facts lack, what was asked, statuses of calls."""
 
     refused: list[str]
     lacking: set[str]

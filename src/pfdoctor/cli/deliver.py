@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.core.model import PfdoctorError, Report, Severity
@@ -23,18 +24,14 @@ class Delivery(NamedTuple):
 
     def deliver(self, report: Report, *, nothing: str) -> int:
         """Write the report everywhere; the exit code. `nothing` is said when there was nothing to examine."""
-        for kind, target in self.destinations:
-            if kind == "json":
-                self._write_json(report, target)
-            else:
-                self._write_text(report, target)
-        return self._finish(report, nothing)
-
-    def _write_json(self, report: Report, target: str) -> None:
         from pfdoctor.cli.output import write
-        from pfdoctor.report.json import render
 
-        write(render(report, self.gate), target)
+        for kind, target in self.destinations:
+            if kind == "text":
+                self._write_text(report, target)
+            else:
+                write(_renderer(kind)(report, self.gate), target)
+        return self._finish(report, nothing)
 
     def _write_text(self, report: Report, target: str) -> None:
         # imported here: laying out text is nothing that a program reading JSON should wait for
@@ -60,6 +57,12 @@ class Delivery(NamedTuple):
         if not report.cases:
             say(f"error: nothing to examine{'' if report.problems else f': {nothing}'}")
         return summarise(report, self.gate).exit_code
+
+
+def _renderer(kind: str) -> Callable[[Report, Gate], str]:
+    """The module `pfdoctor.report.<kind>`, imported when its format is asked for."""
+    render: Callable[[Report, Gate], str] = import_module(f"pfdoctor.report.{kind}").render
+    return render
 
 
 def gate(fail_on: str, *, fail_on_unknown: bool, exit_zero: bool) -> Gate:
