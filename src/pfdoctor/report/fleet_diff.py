@@ -49,7 +49,10 @@ def compare(old: dict[str, Json], new: dict[str, Json]) -> Difference:
     after = {key: (endpoint, finding) for key, endpoint, finding in findings(new)}
     endpoints_before = {one["id"].lower(): one for one in old["endpoints"]}
     endpoints_after = {one["id"].lower(): one for one in new["endpoints"]}
-    appeared, persisting, fixed, not_seen = [], [], [], []
+    appeared: list[Change] = []
+    persisting: list[Change] = []
+    fixed: list[Change] = []
+    not_seen: list[Change] = []
     for key, (endpoint, finding) in after.items():
         if key in before:
             persisting.append(Change(endpoint, finding, _moved(before[key][1], finding)))
@@ -59,7 +62,8 @@ def compare(old: dict[str, Json], new: dict[str, Json]) -> Difference:
         if key not in after:
             why = _why_not_fixed(endpoints_after.get(key[0]), finding)
             (fixed if why is None else not_seen).append(Change(endpoint, finding, why))
-    return Difference(*map(_ordered, (appeared, persisting, fixed, not_seen)), tuple(_notices(old, new)))
+    notices = tuple(_notices(old, new))
+    return Difference(_ordered(appeared), _ordered(persisting), _ordered(fixed), _ordered(not_seen), notices)
 
 
 def _moved(before: dict[str, Json], after: dict[str, Json]) -> str | None:

@@ -46,7 +46,7 @@ def render(report: Report, gate: Gate) -> str:
 
 def render_document(report: dict[str, Json]) -> str:
     """The same of the JSON report."""
-    counts = Counter(
+    counts: Counter[tuple[str, ...]] = Counter(
         (one["severity"], one["rule"], *_place(one["source"])) for one in report["findings"] if _is_proven(one)
     )
     return _text([_findings(counts), _checks(report["summary"]["outcomes"])])
