@@ -119,8 +119,12 @@ def arm_pipeline(
     environment: Mapping[str, str],
     limits: Limits,
     posts: Iterable[str] = (),
+    *,
+    pacing: PacingPolicy | None = None,
 ) -> AsyncPipeline[Any, Any]:
     """The pipeline to Azure Resource Manager; `posts` are the paths of POSTs that were asked for by name.
+
+    `pacing` is given by whoever wants to know what was sent.
 
     The policy of azure-mgmt-core that registers resource providers is left out on purpose: it writes.
     """
@@ -128,7 +132,7 @@ def arm_pipeline(
         *_headers(),
         RetryPolicy(limits),
         AsyncBearerTokenCredentialPolicy(credential, cloud.arm_scope, enable_cae=True),
-        PacingPolicy(limits.sleep, limits.clock),
+        pacing or PacingPolicy(limits.sleep, limits.clock),
     ]
     return AsyncPipeline(ReadOnlyTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
 

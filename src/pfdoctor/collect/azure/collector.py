@@ -90,19 +90,18 @@ async def collect(target: Target, cloud: Cloud, credential: Credential, how: Col
     caller = await credential.caller(cloud.arm_scope)
     pipeline = arm_pipeline(cloud, credential, how.environment, how.limits)
     async with pipeline:
-        return await collect_through(
-            Reader(pipeline, cloud, how.limits.request, how.now), target, caller, how, (cloud, credential)
-        )
+        reader = Reader(pipeline, cloud, how.limits.request, how.now)
+        try:
+            return await collect_through(reader, target, caller, how, (cloud, credential))
+        finally:
+            await reader.close()
 
 
 async def collect_through(
     reader: Reader, target: Target, caller: Caller, how: Collection, login: tuple[Cloud, Credential]
 ) -> list[Facts]:
-    """The same through a reader of the caller's, which is closed in the end. Raises what `collect` raises."""
-    try:
-        return await _Run(reader, target, *login, how).collect(caller)
-    finally:
-        await reader.close()
+    """The same through a reader of the caller's, who closes it. Raises what `collect` raises."""
+    return await _Run(reader, target, *login, how).collect(caller)
 
 
 class _Run:
