@@ -56,7 +56,11 @@ def _missing(parts: Sequence[dict[str, Json]], paths: Sequence[Path]) -> list[di
         raise PfdoctorError(f"{paths[0]} and the others are not shards of one run: --shard I/N has the same N in all")
     here = {one["index"] for one in shards}
     return [
-        {"path": f"shard {index}/{of}", "problem": "missing", "detail": "no part is this shard: its endpoints are missing"}
+        {
+            "path": f"shard {index}/{of}",
+            "problem": "missing",
+            "detail": "no part is this shard, so its endpoints are missing",
+        }
         for of in sizes
         for index in range(1, of + 1)
         if index not in here

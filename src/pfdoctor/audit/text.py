@@ -82,7 +82,11 @@ def _unknown(entries: Iterable[dict[str, Json]], width: int) -> Iterator[Line]:
 def _footer(head: dict[str, Json], width: int) -> Iterator[Line]:
     summary = head["summary"]
     states = summary["states"]
-    parts = [f"{states['findings']:,} with findings", f"{states['unknown']:,} unknown", f"{states['healthy']:,} healthy"]
+    parts = [
+        f"{states['findings']:,} with findings",
+        f"{states['unknown']:,} unknown",
+        f"{states['healthy']:,} healthy",
+    ]
     parts += [f"{states['gone']:,} gone"] if states["gone"] else []
     severities = ", ".join(count(number, name) for name, number in summary["by_severity"].items() if number)
     text = f"{count(summary['endpoints'], 'endpoint')}: {', '.join(parts)}"

@@ -37,7 +37,12 @@ FORMATS = ("text", "json", "jsonl")
 
 _Format = Annotated[
     list[str] | None,
-    option("--format", "-f", help="Repeatable, each with its --output; jsonl has a line an endpoint as it comes.", choices=FORMATS),
+    option(
+        "--format",
+        "-f",
+        help="Repeatable, each with its --output; jsonl has a line an endpoint as it comes.",
+        choices=FORMATS,
+    ),
 ]
 
 
@@ -59,7 +64,9 @@ def audit(
     ] = None,
     include: Annotated[
         list[str] | None,
-        option("--include", metavar="FILTER", help="Only endpoints with tag:KEY=GLOB, name:GLOB, region:GLOB… Repeatable."),
+        option(
+            "--include", metavar="FILTER", help="Only endpoints with tag:KEY=GLOB, name:GLOB, region:GLOB… Repeatable."
+        ),
     ] = None,
     exclude: Annotated[
         list[str] | None, option("--exclude", metavar="FILTER", help="No endpoints with that. Repeatable.")

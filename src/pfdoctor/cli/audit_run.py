@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pfdoctor.cli.output import STDOUT, append, create, print_lines, say, width
+from pfdoctor.cli.output import STDOUT, Sink, print_lines, say, width, write
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json
@@ -115,12 +115,12 @@ class Audited(NamedTuple):
         cloud = resolve_cloud(wanted.cloud, os.environ)
         with ExitStack() as stack:
             bar = stack.enter_context(AuditBar(wanted=self.progress))
-            files = [stack.enter_context(create(target)) for target in streams]
-            for entry in state.entries() if files else ():
-                _write(files, entry)
+            sinks = [stack.enter_context(Sink(target)) for target in streams]
+            for entry in state.entries() if sinks else ():
+                _write(sinks, entry)
 
             def told(entry: dict[str, Json], done: int, total: int) -> None:
-                _write(files, entry)
+                _write(sinks, entry)
                 bar(entry, done, total)
 
             # waiting in the queue of a throttled subscription is no reason to give up
@@ -164,15 +164,14 @@ def deliver(
 
     for kind, target in destinations:
         if kind == "json":
-            with create(target) as file:
+            with Sink(target) as sink:
                 for chunk in report.chunks():
-                    append(file, chunk, target)
+                    sink.write(chunk)
         elif kind == "text":
             if target == STDOUT:
                 print_lines(render(report, width(), quiet=quiet, statistics=statistics), color)
             else:
-                with create(target) as file:
-                    append(file, plain(render(report, width(), quiet=quiet, statistics=statistics)), target)
+                write(plain(render(report, width(), quiet=quiet, statistics=statistics)), target)
     if not report.head["summary"]["endpoints"]:
         say("error: no endpoint in the scope: the login sees none there")
     return report.exit_code
@@ -180,16 +179,16 @@ def deliver(
 
 def stream(entries: Iterable[dict[str, Json]], target: str) -> None:
     """Writes entries as JSON lines."""
-    with create(target) as file:
+    with Sink(target) as sink:
         for entry in entries:
-            _write([(file, target)], entry)
+            _write([sink], entry)
 
 
-def _write(files: Sequence[tuple[BinaryIO, str]], entry: dict[str, Json]) -> None:
+def _write(sinks: Iterable[Sink], entry: dict[str, Json]) -> None:
     from pfdoctor.report.json import encode
 
-    for file, target in files:
-        append(file, encode({"kind": "endpoint", **entry}) + "\n", target)
+    for sink in sinks:
+        sink.write(encode({"kind": "endpoint", **entry}) + "\n")
 
 
 def _broke(name: str, error: Exception) -> str:
