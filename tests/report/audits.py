@@ -94,7 +94,6 @@ def audit(*endpoints: dict[str, Any], finished: str = "2026-11-22T03:00:00Z", **
             "requests": 5000,
             "throttled": 3,
             "complete": True,
-            "tenant": None,
             "cloud": "AzureCloud",
             **run,
         },

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pfdoctor.cli.options import Color, ExitZero, FailOn, Verbose, option
-from pfdoctor.core.model import PfdoctorError, Severity
+from pfdoctor.core.model import Json, PfdoctorError, Severity
 
 if TYPE_CHECKING:
     from pfdoctor.report.fleet_diff import Difference
@@ -39,19 +39,21 @@ def diff(
     Exit codes: 0 nothing new at or above --fail-on, 1 something new, 2 a file that is no report of an audit,
     6 findings that were not seen again, with --fail-on-unknown.
     """
-    from pfdoctor.report.fleet import parse
     from pfdoctor.report.fleet_diff import compare
 
-    difference = compare(parse(_text(old), str(old)), parse(_text(new), str(new)))
+    difference = compare(read_audit(old), read_audit(new))
     code = _exit_code(difference, fail_on, fail_on_unknown=fail_on_unknown)
     code = 0 if exit_zero else code
     _write(difference, code, format, output, color, verbose=verbose > 0)
     return code
 
 
-def _text(file: Path) -> str:
+def read_audit(file: Path) -> dict[str, Json]:
+    """The JSON report of an audit in a file. Raises PfdoctorError for whatever is none."""
+    from pfdoctor.report.fleet import parse
+
     try:
-        return file.read_text("utf-8-sig")
+        return parse(file.read_text("utf-8-sig"), str(file))
     except OSError as error:
         raise PfdoctorError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:

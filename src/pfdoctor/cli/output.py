@@ -30,6 +30,36 @@ def write(text: str, target: str = STDOUT) -> None:
         raise PfdoctorError(f"cannot write {target}: {error.strerror}") from error
 
 
+class Sink:
+    """A file that is written bit by bit, or stdout for `-`. Raises PfdoctorError as `write` does."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        try:
+            self._file = None if target == STDOUT else Path(target).open("wb")
+        except OSError as error:
+            raise PfdoctorError(f"cannot write {target}: {error.strerror}") from error
+
+    def write(self, text: str) -> None:
+        """Writes, and lets the reader have it at once."""
+        data = text.encode("utf-8", "backslashreplace")
+        if self._file is None:
+            _to_stdout(data)
+            return
+        try:
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise PfdoctorError(f"cannot write {self._target}: {error.strerror}") from error
+
+    def __enter__(self) -> Sink:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
 def print_lines(lines: Iterable[Line], color: str) -> None:
     """Print laid-out lines, with colour where the option, the environment and the terminal agree on it."""
     text = coloured(lines) if wants_colour(color, os.environ, is_terminal=sys.stdout.isatty()) else plain(lines)

@@ -22,8 +22,12 @@ _ROWS_SHOWN = 100
 
 
 def render(audit: dict[str, Json], difference: Difference | None = None, most: int = MOST_BYTES) -> str:
-    """The audit's JSON report as Markdown of at most so many bytes; with the changes since an older one, new first."""
-    return joined(_blocks(audit, difference), most)
+    """The audit's JSON report as Markdown of at most so many bytes; with the changes since an older one, new first.
+
+    The endpoints are gone through once, and only those that are not healthy are kept.
+    """
+    endpoints = [one for one in audit["endpoints"] if one["state"] != "healthy"]
+    return joined(_blocks({**audit, "endpoints": endpoints}, difference), most)
 
 
 def render_difference(difference: Difference, most: int = MOST_BYTES) -> str:

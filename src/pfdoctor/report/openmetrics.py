@@ -53,15 +53,17 @@ def render_document(report: dict[str, Json]) -> str:
 
 
 def render_audit(audit: dict[str, Json]) -> str:
-    """The figures of an audit, of its JSON report."""
-    summary, run, endpoints = audit["summary"], audit["run"], audit["endpoints"]
+    """The figures of an audit, of its JSON report; the endpoints are gone through once."""
+    summary, run = audit["summary"], audit["run"]
     counts: Counter[tuple[str, ...]] = Counter()
-    for endpoint in endpoints:
+    outcomes = dict.fromkeys(_VERDICTS, 0)
+    for endpoint in audit["endpoints"]:
         place = (endpoint["subscription"], endpoint["resource_group"], endpoint["workspace"])
         # deployments of one endpoint may share a finding
         seen = {one["fingerprint"]: (one["severity"], one["rule"]) for one in endpoint["findings"] if _is_proven(one)}
         counts.update((*severity_and_rule, *place) for severity_and_rule in seen.values())
-    outcomes = {verdict: sum(one["rules"][verdict] for one in endpoints) for verdict in _VERDICTS}
+        for verdict in _VERDICTS:
+            outcomes[verdict] += endpoint["rules"][verdict]
     states = summary["states"]
     families = [
         _findings(counts),
