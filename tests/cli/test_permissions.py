@@ -13,12 +13,15 @@ import pytest
 
 from pfdoctor import catalog
 from pfdoctor.cli.main import main
+from pfdoctor.cli.needed import needed
 from pfdoctor.cloud.clouds import resolve_cloud
 from pfdoctor.cloud.credentials import make_credential
 from pfdoctor.collect.azure import Collection, Target, collect_now
 from pfdoctor.collect.azure import permissions as table
+from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
-from pfdoctor.core.rule import Symptom
+from pfdoctor.core.model import Status
+from pfdoctor.core.rule import Catalogue, Symptom
 from pfdoctor.simulator import Scenario, Simulator
 from pfdoctor.simulator.rbac import Permission, Role
 
@@ -45,6 +48,7 @@ class Run(NamedTuple):
     lacking: set[str]
     asked: list[str]
     calls: set[int]
+    facts: Facts
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +101,7 @@ def run(simulator: Simulator, actions: list[str], *, auth: str = "Key", probe: b
         set(_lacking(facts)),
         [one.path for one in simulator.requests],
         {one.status for one in simulator.requests if one.path.startswith("/online/")},
+        facts,
     )
 
 
@@ -120,10 +125,15 @@ def _lacking(facts: Facts) -> Iterator[str]:
             yield log["cut"].partition("(that takes ")[2].rstrip(")").lower()
 
 
+_PRINTED: dict[tuple[str, ...], dict[str, Any]] = {}
+
+
 def printed(capsysbinary: pytest.CaptureFixture[bytes], *arguments: str) -> dict[str, Any]:
-    assert main(["permissions", "--format", "json", *arguments]) == 0
-    role: dict[str, Any] = json.loads(capsysbinary.readouterr().out)
-    return role
+    """The role as az takes it."""
+    if arguments not in _PRINTED:
+        assert main(["permissions", "--format", "json", *arguments]) == 0
+        _PRINTED[arguments] = json.loads(capsysbinary.readouterr().out)
+    return _PRINTED[arguments]
 
 
 def test_with_the_role_nothing_is_refused_and_nothing_unknown(
@@ -144,11 +154,27 @@ def test_with_the_role_for_probing_the_endpoint_can_be_called(
 
 def test_every_operation_of_the_role_is_used(rich: Simulator, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     actions = printed(capsysbinary)["Actions"]
+    whole = run(rich, actions)
     # whoever knows the address of an operation may read how it ended in the simulator: the reading alone is seen
-    assert STATUS in run(rich, actions).asked
-    checked = [one for one in actions if one != table.OPERATION]
-    surplus = [one for one in checked if one.lower() not in run(rich, _without(actions, one)).lacking]
-    assert surplus == []
+    assert STATUS in whole.asked
+    catalogue = catalog.load()
+    operations = {one.name: one for one in needed("diagnose", catalogue.rules.values(), probe=False)}
+    before = undecided(whole, catalogue)
+    surplus, untold = [], {}
+    for name in actions:
+        done = run(rich, _without(actions, name))
+        if name.lower() not in done.lacking:
+            surplus.append(name)
+        # and the rules that it leaves open are those that were named before
+        more = undecided(done, catalogue) - before - set(operations[name].rules)
+        if more and not operations[name].base:
+            untold[name] = more
+    assert surplus == [table.OPERATION]
+    assert untold == {}
+
+
+def undecided(done: Run, catalogue: Catalogue) -> set[str]:
+    return set(diagnose(done.facts, catalogue).outcomes.get(Status.UNKNOWN, ()))
 
 
 @pytest.mark.parametrize(
@@ -167,6 +193,43 @@ def test_every_operation_of_probing_is_used(
 
 def _without(actions: list[str], one: str) -> list[str]:
     return [other for other in actions if other != one]
+
+
+def test_an_audit_with_its_role_is_refused_nothing(
+    rich: Simulator, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    actions = printed(capsysbinary, "--command", "audit")["Actions"]
+
+    def audited(actions: list[str]) -> dict[str, Any]:
+        grant(rich, actions)
+        rich.requests.clear()
+        target = tmp_path / "audit.json"
+        named = ("-s", SUBSCRIPTION, "--no-progress", "--resume", str(tmp_path / f"{len(actions)}.jsonl"))
+        main(["audit", *named, "--format", "json", "--output", str(target)])
+        report: dict[str, Any] = json.loads(target.read_text("utf-8"))
+        return report
+
+    report = audited(actions)
+    assert [one.path for one in rich.requests if one.status == 403] == []
+    assert report["problems"] == []
+    (endpoint,) = report["endpoints"]
+    assert [one for one in endpoint["unknown"] if one["permission"]] == []
+    without = audited(_without(actions, table.SUBSCRIPTION))
+    assert [one["problem"] for one in without["problems"]] == ["not-seen"]
+
+
+def test_the_role_of_access_proves_as_much_as_every_right(
+    rich: Simulator, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def proven(actions: list[str]) -> list[tuple[str, str]]:
+        grant(rich, actions)
+        main(["access", "-e", ENDPOINT, "--format", "json"])
+        (case,) = json.loads(capsysbinary.readouterr().out)["cases"]
+        return [(one["key"], one["verdict"]) for one in case["operations"]]
+
+    actions = printed(capsysbinary, "--command", "access")["Actions"]
+    assert proven(actions) == proven(["*"])
+    assert len(actions) < len(printed(capsysbinary)["Actions"])
 
 
 def test_what_is_missing_is_told_before_a_run(rich: Simulator, capsysbinary: pytest.CaptureFixture[bytes]) -> None:

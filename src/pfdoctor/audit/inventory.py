@@ -13,8 +13,8 @@ from typing import NamedTuple
 from pfdoctor.audit.fleet import Endpoint
 from pfdoctor.audit.scope import Scope, is_glob, is_subscription_id, matches
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.collect.azure import versions
-from pfdoctor.collect.azure.arm_id import ML, parse, workspace_id
+from pfdoctor.collect.azure import permissions, versions
+from pfdoctor.collect.azure.arm_id import parse, workspace_id
 from pfdoctor.core.model import Json, NoInputError, Unknown
 
 _VERSION = "2022-10-01"
@@ -119,8 +119,9 @@ async def _named(reader: Reader, scope: Scope, subscriptions: list[str], problem
     if not names or not groups or any(map(is_glob, (*groups, *names))):
         return ()
     ids = [workspace_id(one, group, name) for one in subscriptions for group in groups for name in names]
-    needed = f"{ML}/workspaces/onlineEndpoints/read"
-    readings = await asyncio.gather(*(reader.list(f"{one}/onlineEndpoints", versions.ENDPOINT, needed) for one in ids))
+    readings = await asyncio.gather(
+        *(reader.list(f"{one}/onlineEndpoints", versions.ENDPOINT, permissions.ENDPOINT) for one in ids)
+    )
     found: list[Endpoint] = []
     for identifier, reading in zip(ids, readings, strict=True):
         why = reading.unknown or reading.incomplete

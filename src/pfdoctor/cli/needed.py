@@ -18,8 +18,8 @@ _OWN: dict[str, tuple[str, ...]] = {
     "check": (*permissions.FINDING, permissions.LOGS),
     "diagnose": (*permissions.FINDING, permissions.LOGS),
     "access": permissions.FINDING,
-    # to see which subscriptions, groups and workspaces there are
-    "audit": (*permissions.FINDING, permissions.SUBSCRIPTION, permissions.GROUP),
+    # Azure Resource Graph shows the subscriptions that one may read
+    "audit": (*permissions.FINDING, permissions.LOGS, permissions.SUBSCRIPTION),
     "selfcheck": (permissions.SUBSCRIPTION, permissions.WORKSPACE),
     "apply": (*permissions.FINDING, permissions.LOGS, permissions.ASSIGN),
 }

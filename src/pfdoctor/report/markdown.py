@@ -95,7 +95,7 @@ def _seen(evidence: list[dict[str, Json]]) -> Iterator[str]:
     for one in evidence[:_EVIDENCE_SHOWN]:
         yield f"- seen: {code(one['path'])} is {code(_short(encode(one['value'])))}"
     if len(evidence) > _EVIDENCE_SHOWN:
-        yield f"- … and {len(evidence) - _EVIDENCE_SHOWN} more facts"
+        yield f"- … and {count(len(evidence) - _EVIDENCE_SHOWN, 'more fact')}"
 
 
 def _unseen(missing: list[dict[str, Json]]) -> Iterator[str]:
