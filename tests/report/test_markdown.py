@@ -32,6 +32,8 @@ NASTY = (
     "# title",
     "- item",
     "1. item",
+    "2026) item",
+    "    indented",
     "_emphasis_ *strong* ~~gone~~ snake_case",
     "a\nb\n\n---\n| x |",
     "$math$",

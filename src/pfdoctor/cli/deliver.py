@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.core.model import PfdoctorError, Report, Severity
 
 if TYPE_CHECKING:
+    from pfdoctor.core.rule import Rule
     from pfdoctor.report.summary import Gate
 
 
@@ -22,15 +23,15 @@ class Delivery(NamedTuple):
     verbose: bool = False
     statistics: bool = False
 
-    def deliver(self, report: Report, *, nothing: str) -> int:
-        """Write the report everywhere; the exit code. `nothing` is said when there was nothing to examine."""
+    def deliver(self, report: Report, rules: Sequence[Rule], *, nothing: str) -> int:
+        """Write the report everywhere; the exit code. `rules` are those that ran; `nothing` is said where none did."""
         from pfdoctor.cli.output import write
 
         for kind, target in self.destinations:
             if kind == "text":
                 self._write_text(report, target)
             else:
-                write(_renderer(kind)(report, self.gate), target)
+                write(_rendered(kind, report, self.gate, rules), target)
         return self._finish(report, nothing)
 
     def _write_text(self, report: Report, target: str) -> None:
@@ -59,10 +60,18 @@ class Delivery(NamedTuple):
         return summarise(report, self.gate).exit_code
 
 
-def _renderer(kind: str) -> Callable[[Report, Gate], str]:
-    """The module `pfdoctor.report.<kind>`, imported when its format is asked for."""
-    render: Callable[[Report, Gate], str] = import_module(f"pfdoctor.report.{kind}").render
-    return render
+def _rendered(kind: str, report: Report, gate: Gate, rules: Sequence[Rule]) -> str:
+    """The report in one of the formats for programs, whose module is imported when it is asked for."""
+    match kind:
+        case "github" | "azure":
+            from pfdoctor.report.annotations import azure, github
+
+            return github(report, gate) if kind == "github" else azure(report, gate)
+        case "sarif" | "junit":
+            text: str = import_module(f"pfdoctor.report.{kind}").render(report, gate, rules)
+        case _:
+            text = import_module(f"pfdoctor.report.{kind}").render(report, gate)
+    return text
 
 
 def gate(fail_on: str, *, fail_on_unknown: bool, exit_zero: bool) -> Gate:

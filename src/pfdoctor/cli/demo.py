@@ -75,7 +75,7 @@ def demo(
         color,
         verbose=verbose > 0,
     )
-    return delivery.deliver(report, nothing="the simulated workspace holds no deployment")
+    return delivery.deliver(report, run.rules, nothing="the simulated workspace holds no deployment")
 
 
 def _folder() -> Path:

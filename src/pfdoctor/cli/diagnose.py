@@ -122,10 +122,10 @@ def diagnose(
     if facts is not None:
         if paths or log or live.given.any:
             raise PfdoctorError("--facts replays a snapshot, so it takes no PATH, --log or --endpoint")
-        return delivery.deliver(_replayed(run, facts), nothing=NOTHING)
+        return delivery.deliver(_replayed(run, facts), run.rules, nothing=NOTHING)
     if not (log or live.given.any):
         raise PfdoctorError(f"nothing to go on: {NOTHING}")
-    return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), nothing=NOTHING)
+    return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), run.rules, nothing=NOTHING)
 
 
 def _replayed(run: Run, name: str) -> Report:

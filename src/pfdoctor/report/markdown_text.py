@@ -13,7 +13,8 @@ MOST_BYTES = 1024 * 1024
 """What a job summary of GitHub Actions takes a step (GitHub Docs, "Workflow commands": 1 MiB)."""
 
 _ROOM_FOR_NOTE = 512
-_MARKUP = Pattern(r"[\\`*\[\]<>|~$&]|(?<!\w)_|_(?!\w)|\A[-+=#]|(?<=\A\d)[.)]|(?<=\A\d\d)[.)]")
+_MARKUP = Pattern(r"[\\`*\[\]<>|~$&]|(?<![^\W_])_|_(?![^\W_])|\A[-+=#]")
+_NUMBERED = Pattern(r"\A(\d{1,9})(?=[.)])")
 _RUNS = Pattern(r"`+")
 # GitHub looks for these in the finished text, where a backslash no longer shows: a character without width parts them
 _SUMMONS = Pattern(r"@(?=\w)|#(?=\d)|(?<=\bGH)-(?=\d)", re.IGNORECASE)
@@ -27,8 +28,9 @@ def prose(text: str) -> str:
     An address of the web stays one: it leads where it says.
     """
     # marked before the backslashes are added, or they would stand between
-    marked = _SUMMONS.sub(lambda match: match[0] + _NO_WIDTH, visible(text))
-    return _MARKUP.sub(lambda match: f"\\{match[0]}", marked)
+    marked = _SUMMONS.sub(lambda match: match[0] + _NO_WIDTH, visible(text).strip(" "))
+    escaped = _MARKUP.sub(lambda match: f"\\{match[0]}", marked)
+    return _NUMBERED.sub(lambda match: f"{match[0]}\\", escaped)
 
 
 def code(text: str) -> str:
