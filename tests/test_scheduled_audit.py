@@ -113,8 +113,9 @@ def test_jobs_may_do_what_they_need_and_no_more(github: dict[str, Any]) -> None:
     jobs = github["jobs"]
     assert jobs["audit"]["permissions"] == {"contents": "read", "id-token": "write"}
     assert jobs["files"]["permissions"] == {"contents": "read", "security-events": "write"}
+    triggers: dict[Any, Any] = github
     # YAML 1.1 takes `on` for true
-    assert re.fullmatch(r"(\S+ ){4}\S+", github[True]["schedule"][0]["cron"])
+    assert re.fullmatch(r"(\S+ ){4}\S+", triggers[True]["schedule"][0]["cron"])
 
 
 def test_both_say_how_to_log_in_without_a_secret(github: dict[str, Any], azure_devops: dict[str, Any]) -> None:
