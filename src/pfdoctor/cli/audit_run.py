@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pfdoctor.cli.output import STDOUT, Sink, print_lines, say, width, write
+from pfdoctor.cli.output import STDOUT, Sink, print_lines, say, sink, width, write
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pfdoctor.audit.report import AuditReport
     from pfdoctor.audit.scope import Scope
     from pfdoctor.audit.state import State
+    from pfdoctor.cloud.clouds import Cloud
     from pfdoctor.report.summary import Gate
 
 
@@ -67,7 +68,7 @@ class AuditRun(NamedTuple):
         }
         path = wanted.resume or _own_state()
         state = State(path, header)
-        audited = Audited(self, state, header, progress)
+        audited = Audited(self, cloud, state, header, progress)
         try:
             yield audited
         except (KeyboardInterrupt, Exception):
@@ -89,6 +90,7 @@ class Audited(NamedTuple):
     """An audit under way."""
 
     run: AuditRun
+    cloud: Cloud
     state: State
     header: dict[str, Json]
     progress: bool
@@ -106,16 +108,14 @@ class Audited(NamedTuple):
         from pfdoctor.audit.engine import How, audit
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.cli.audit_progress import AuditBar
-        from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.pipeline import Limits
         from pfdoctor.cloud.reader import utc_now
 
-        wanted, state = self.run.wanted, self.state
-        cloud = resolve_cloud(wanted.cloud, os.environ)
+        wanted, cloud, state = self.run.wanted, self.cloud, self.state
         with ExitStack() as stack:
             bar = stack.enter_context(AuditBar(wanted=self.progress))
-            sinks = [stack.enter_context(Sink(target)) for target in streams]
+            sinks = [stack.enter_context(sink(target)) for target in streams]
             for entry in state.entries() if sinks else ():
                 _write(sinks, entry)
 
@@ -164,9 +164,9 @@ def deliver(
 
     for kind, target in destinations:
         if kind == "json":
-            with Sink(target) as sink:
+            with sink(target) as file:
                 for chunk in report.chunks():
-                    sink.write(chunk)
+                    file.write(chunk)
         elif kind == "text":
             if target == STDOUT:
                 print_lines(render(report, width(), quiet=quiet, statistics=statistics), color)
@@ -179,16 +179,16 @@ def deliver(
 
 def stream(entries: Iterable[dict[str, Json]], target: str) -> None:
     """Writes entries as JSON lines."""
-    with Sink(target) as sink:
+    with sink(target) as file:
         for entry in entries:
-            _write([sink], entry)
+            _write([file], entry)
 
 
 def _write(sinks: Iterable[Sink], entry: dict[str, Json]) -> None:
     from pfdoctor.report.json import encode
 
-    for sink in sinks:
-        sink.write(encode({"kind": "endpoint", **entry}) + "\n")
+    for one in sinks:
+        one.write(encode({"kind": "endpoint", **entry}) + "\n")
 
 
 def _broke(name: str, error: Exception) -> str:
