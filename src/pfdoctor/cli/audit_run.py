@@ -15,7 +15,7 @@ from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json
 from pfdoctor.core.rule import Catalogue, Rule
-from pfdoctor.report.style import plain
+from pfdoctor.report.style import plain, visible
 
 if TYPE_CHECKING:
     from pfdoctor.audit.fleet import Shard
@@ -133,7 +133,7 @@ class Audited(NamedTuple):
                 wanted.metrics,
                 limits,
                 told=told,
-                broke=_broke,
+                broke=_Bugs(),
             )
 
             async def go() -> None:
@@ -191,12 +191,23 @@ def _write(sinks: Iterable[Sink], entry: dict[str, Json]) -> None:
         one.write(encode({"kind": "endpoint", **entry}) + "\n")
 
 
-def _broke(name: str, error: Exception) -> str:
-    from pfdoctor.cli.crash import record
+class _Bugs:
+    """Tells of each bug of ours once, however many endpoints meet it."""
 
-    kind = type(error).__name__
-    say(f"{name}: internal error ({kind}): this is a bug in pfdoctor; {record(error)}")
-    return f"internal error ({kind}): a bug in pfdoctor, told on stderr"
+    def __init__(self) -> None:
+        self._told: set[tuple[str, int]] = set()
+
+    def __call__(self, name: str, error: Exception) -> str:
+        from pfdoctor.cli.crash import record
+
+        kind, trace = type(error).__name__, error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace is not None else (kind, 0)
+        if place not in self._told:
+            self._told.add(place)
+            say(f"{visible(name)}: internal error ({kind}): this is a bug in pfdoctor; {record(error)}")
+        return f"internal error ({kind}): a bug in pfdoctor, told on stderr"
 
 
 def _own_state() -> Path:
