@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ from pfdoctor.simulator import Scenario, Simulator
 
 async def _no_sleep(_: float) -> None:
     await asyncio.sleep(0)
+
+
+@cache
+def _catalogue() -> Any:
+    from pfdoctor import catalog
+
+    return catalog.load()
 
 
 class Fleet:
@@ -33,7 +41,6 @@ class Fleet:
 
     def audit(self, scope: Any = None, *, shard: Any = None, state: Path | None = None, **how: Any) -> Any:
         """The report of one audit; `state` names its file."""
-        from pfdoctor import catalog
         from pfdoctor.audit.engine import How, audit, meant
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.audit.scope import Scope
@@ -44,7 +51,7 @@ class Fleet:
         from pfdoctor.core.diagnose import diagnose
         from pfdoctor.report.summary import Gate
 
-        catalogue = catalog.load()
+        catalogue = _catalogue()
         scope = scope or Scope()
         cloud = resolve_cloud(None, self.environment)
         header = {"scope": scope.to_json(), "shard": shard and shard.to_json(), "started_at": "2026-01-01T00:00:00Z"}

@@ -9,13 +9,13 @@ import pytest
 from tests.audits import Fleet, comparable, running, wait_for
 from tests.fleet import fleet
 
-COUNT, SUBSCRIPTIONS, ILL_EVERY = 24, 3, 8
+COUNT, SUBSCRIPTIONS, ILL_EVERY = 12, 2, 6
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """24 endpoints in three subscriptions, two workspaces each; every eighth may not pull its image."""
-    scenario = fleet(COUNT, subscriptions=SUBSCRIPTIONS, per_workspace=4, ill_every=ILL_EVERY)
+    """Twelve endpoints in two subscriptions, two workspaces each; every sixth may not pull its image."""
+    scenario = fleet(COUNT, subscriptions=SUBSCRIPTIONS, per_workspace=3, ill_every=ILL_EVERY)
     with running(scenario, tmp_path_factory.mktemp("audit")) as fleet_:
         yield fleet_
 

@@ -14,7 +14,8 @@ from pfdoctor.core.model import Json, Unknown
 async def read_connections(reader: Reader, workspace: Json) -> Json:
     """The fact `connections` of a workspace's id; unknown when that is."""
     if not isinstance(workspace, str):
-        return workspace
+        why = Unknown("no-workspace", "which workspace's connections the serving app reads is not known")
+        return workspace if isinstance(workspace, dict) else why.to_json()
     path = f"{workspace}/connections"
     needed = f"{ML}/workspaces/connections/read"
     reading = await reader.list(path, versions.CONNECTION, needed, {"includeAll": "false"})
