@@ -46,9 +46,9 @@ def test_a_subscription_that_is_not_seen(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("sim")
-def test_a_workspace_that_is_not_there_is_not_known_to_be_fine(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_workspace_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     code, found = checks(capsys, "-s", SUBSCRIPTION, "-g", "rg-chat", "-w", "other")
-    assert (code, found["workspace"][0]) == (0, None)
+    assert (code, found["workspace"][0]) == (5, False)
 
 
 @pytest.mark.usefixtures("sim")

@@ -14,6 +14,8 @@ from pfdoctor.core.access.evaluate import Question, evaluate
 from pfdoctor.core.access.near import CLIENT_ID, nearest
 from pfdoctor.core.access.world import World
 
+pytestmark = pytest.mark.once
+
 WORLDS, PARTS = 100_000, 10
 
 

@@ -44,13 +44,22 @@ def test_the_default_timeout_is_five_seconds() -> None:
     assert (latency["timeout_ms"], latency["observed_by"], latency["share_of_timeout"]) == (5000, "metrics", 0.9)
 
 
-def test_a_probe_is_nearer_than_a_metric() -> None:
-    probe = {"score_latency": {"n": 10, "p50": 10, "p95": 60, "max": 80}}
+def test_one_request_does_not_outweigh_an_hour_of_them() -> None:
+    probe = {"score_latency": {"n": 1, "p50": 10, "p95": 10, "max": 10}}
+    view = {"deployment": {"request_settings": None}, "metrics": {"latency_p95_ms": 4500}, "data_plane": probe}
+    latency = live_of(view)["latency"]
+    assert (latency["observed_by"], latency["observed_p95_ms"]) == ("metrics", 4500)
+    latency = live_of({**view, "metrics": UNKNOWN})["latency"]
+    assert (latency["observed_by"], latency["observed_p95_ms"]) == ("probe", 10)
+
+
+def test_many_requests_of_a_probe_are_nearer_than_a_metric() -> None:
+    probe = {"score_latency": {"n": 20, "p50": 10, "p95": 60, "max": 80}}
     settings = {"request_timeout_ms": 120}
     latency = live_of(
         {"deployment": {"request_settings": settings}, "metrics": {"latency_p95_ms": 1}, "data_plane": probe}
     )["latency"]
-    assert (latency["observed_by"], latency["observed_n"], latency["share_of_timeout"]) == ("probe", 10, 0.5)
+    assert (latency["observed_by"], latency["observed_n"], latency["share_of_timeout"]) == ("probe", 20, 0.5)
 
 
 def test_nothing_observed_is_unknown() -> None:

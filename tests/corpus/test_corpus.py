@@ -13,6 +13,8 @@ import pytest
 
 from pfdoctor import catalog
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = {"one": 150, "two": 40, "noise": 40, "real": 45}
 FIRST = 0.90

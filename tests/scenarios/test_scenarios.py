@@ -31,6 +31,8 @@ from pfdoctor.core.model import CaseResult
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.simulator import Scenario, Simulator
 
+pytestmark = pytest.mark.once
+
 SCENARIOS = Path(__file__).resolve().parents[2] / "examples" / "scenarios"
 FILES = sorted(SCENARIOS.glob("*.yaml"))
 REQUEST = b'{"question": "What does it cost?"}'

@@ -6,12 +6,15 @@ import random
 from collections import Counter
 from typing import Any
 
+import pytest
 from tests.core import access_worlds as worlds
 
 from pfdoctor.core.access.evaluate import Question, evaluate
 from pfdoctor.core.access.world import World
 from pfdoctor.simulator.directory import Directory, Principal
 from pfdoctor.simulator.rbac import Access, Assignment, Deny, Outcome, Permission, Role
+
+pytestmark = pytest.mark.once
 
 WORLDS = 6000
 AGREE = {

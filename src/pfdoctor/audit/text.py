@@ -46,17 +46,16 @@ def _findings(entries: Iterable[dict[str, Json]], width: int) -> Iterator[Line]:
             rows[Severity(finding["severity"])].append((entry, finding))
     for severity, found in rows.items():
         for entry, finding in found:
-            place = visible(f"{entry['resource_group']}/{entry['workspace']}/{finding['case']}")
-            rule = finding["rule"]
-            status = "" if finding["status"] == "confirmed" else f"  {finding['status']}"
-            room = max(20, width - 11 - cells(rule) - len(status))
+            status = "" if finding["status"] == "confirmed" else f" ({finding['status']})"
+            head = f"{visible(finding['case'])}  {finding['rule']}{status}  "
+            place = visible(f"{entry['resource_group']}/{entry['workspace']}")
             yield line(
                 Span(f"{severity!s:9}", severity_style(severity)),
-                Span(fit(place, room), "strong"),
-                f"  {rule}",
-                Span(status, "dim"),
+                Span(visible(finding["case"]), "strong"),
+                f"  {finding['rule']}{status}  ",
+                Span(fit(place, max(1, width - 9 - cells(head))), "dim"),
             )
-            yield line("         ", Span(fit(visible(finding["message"]), width - 9)))
+            yield from wrap([Span(visible(finding["message"]))], width, "         ", "         ")
         if found:
             yield EMPTY
 

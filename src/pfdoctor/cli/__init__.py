@@ -9,7 +9,18 @@ import gc
 gc.set_threshold(100_000, 20, 20)
 
 COMMANDS = (
-    *("check", "diagnose", "audit", "access", "permissions"),
-    *("demo", "selfcheck", "facts", "explain", "rules"),
+    "check",
+    "diagnose",
+    "audit",
+    "plan",
+    "apply",
+    "undo",
+    "access",
+    "permissions",
+    "demo",
+    "selfcheck",
+    "facts",
+    "explain",
+    "rules",
 )
 """The commands in the order of the help; `pfdoctor.cli.<name>` holds the `app` of each."""

@@ -71,10 +71,13 @@ def access(
     """
     from pfdoctor.cli.gather import Inputs
     from pfdoctor.cli.live import Live
+    from pfdoctor.cli.output import say
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.snapshot import read, replay
     from pfdoctor.cli.target import Given
     from pfdoctor.core.derive import derive
+    from pfdoctor.report.style import visible
+    from pfdoctor.report.summary import NOT_ALLOWED, NOT_READ
 
     given = Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config)
     if facts is not None:
@@ -83,7 +86,12 @@ def access(
         cases = list(replay(read(facts), derive, facts))
     elif given.any:
         live = Live(given, cloud, credential, probe=False, probe_score=None, timeout=timeout, progress=not no_progress)
-        cases = [derive(one) for one in Inputs(paths, None, log, live).gather(load(None)).cases]
+        gathered = Inputs(paths, None, log, live).gather(load(None))
+        for problem in gathered.problems:
+            say(visible(f"{problem['path']}: {problem['detail']}"))
+            if problem["problem"] in (NOT_ALLOWED, NOT_READ):
+                return 4 if problem["problem"] == NOT_ALLOWED else 5
+        cases = list(map(derive, gathered.cases))
     else:
         raise PfdoctorError(NOTHING)
     return show(cases, operation, format, output, color=color, fail_on_unknown=fail_on_unknown)

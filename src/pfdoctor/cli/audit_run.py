@@ -10,18 +10,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pfdoctor.cli.output import STDOUT, Sink, print_lines, say, width, write
+from pfdoctor.cli.output import STDOUT, Sink, print_lines, say, sink, width, write
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json
 from pfdoctor.core.rule import Catalogue, Rule
-from pfdoctor.report.style import plain
+from pfdoctor.report.style import plain, visible
 
 if TYPE_CHECKING:
     from pfdoctor.audit.fleet import Shard
     from pfdoctor.audit.report import AuditReport
     from pfdoctor.audit.scope import Scope
     from pfdoctor.audit.state import State
+    from pfdoctor.cloud.clouds import Cloud
     from pfdoctor.report.summary import Gate
 
 
@@ -67,7 +68,7 @@ class AuditRun(NamedTuple):
         }
         path = wanted.resume or _own_state()
         state = State(path, header)
-        audited = Audited(self, state, header, progress)
+        audited = Audited(self, cloud, state, header, progress)
         try:
             yield audited
         except (KeyboardInterrupt, Exception):
@@ -89,6 +90,7 @@ class Audited(NamedTuple):
     """An audit under way."""
 
     run: AuditRun
+    cloud: Cloud
     state: State
     header: dict[str, Json]
     progress: bool
@@ -106,16 +108,14 @@ class Audited(NamedTuple):
         from pfdoctor.audit.engine import How, audit
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.cli.audit_progress import AuditBar
-        from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.pipeline import Limits
         from pfdoctor.cloud.reader import utc_now
 
-        wanted, state = self.run.wanted, self.state
-        cloud = resolve_cloud(wanted.cloud, os.environ)
+        wanted, cloud, state = self.run.wanted, self.cloud, self.state
         with ExitStack() as stack:
             bar = stack.enter_context(AuditBar(wanted=self.progress))
-            sinks = [stack.enter_context(Sink(target)) for target in streams]
+            sinks = [stack.enter_context(sink(target)) for target in streams]
             for entry in state.entries() if sinks else ():
                 _write(sinks, entry)
 
@@ -133,7 +133,7 @@ class Audited(NamedTuple):
                 wanted.metrics,
                 limits,
                 told=told,
-                broke=_broke,
+                broke=_Bugs(),
             )
 
             async def go() -> None:
@@ -170,9 +170,9 @@ def deliver(
 
     for kind, target in destinations:
         if kind == "json":
-            with Sink(target) as sink:
+            with sink(target) as file:
                 for chunk in report.chunks():
-                    sink.write(chunk)
+                    file.write(chunk)
         elif kind == "markdown":
             write(_markdown(report, since), target)
         elif kind == "openmetrics":
@@ -200,24 +200,35 @@ def _markdown(report: AuditReport, since: Path | None) -> str:
 
 def stream(entries: Iterable[dict[str, Json]], target: str) -> None:
     """Writes entries as JSON lines."""
-    with Sink(target) as sink:
+    with sink(target) as file:
         for entry in entries:
-            _write([sink], entry)
+            _write([file], entry)
 
 
 def _write(sinks: Iterable[Sink], entry: dict[str, Json]) -> None:
     from pfdoctor.report.json import encode
 
-    for sink in sinks:
-        sink.write(encode({"kind": "endpoint", **entry}) + "\n")
+    for one in sinks:
+        one.write(encode({"kind": "endpoint", **entry}) + "\n")
 
 
-def _broke(name: str, error: Exception) -> str:
-    from pfdoctor.cli.crash import record
+class _Bugs:
+    """Tells of each bug of ours once, however many endpoints meet it."""
 
-    kind = type(error).__name__
-    say(f"{name}: internal error ({kind}): this is a bug in pfdoctor; {record(error)}")
-    return f"internal error ({kind}): a bug in pfdoctor, told on stderr"
+    def __init__(self) -> None:
+        self._told: set[tuple[str, int]] = set()
+
+    def __call__(self, name: str, error: Exception) -> str:
+        from pfdoctor.cli.crash import record
+
+        kind, trace = type(error).__name__, error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace is not None else (kind, 0)
+        if place not in self._told:
+            self._told.add(place)
+            say(f"{visible(name)}: internal error ({kind}): this is a bug in pfdoctor; {record(error)}")
+        return f"internal error ({kind}): a bug in pfdoctor, told on stderr"
 
 
 def _own_state() -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,7 @@ from pfdoctor.cli.options import (
     FailOn,
     FailOnUnknown,
     FilesFrom,
+    FixLevel,
     Format,
     FromAzConfig,
     Ignore,
@@ -41,9 +42,11 @@ from pfdoctor.cli.options import (
     Timeout,
     Verbose,
     Workspace,
+    Yes,
+    option,
 )
 from pfdoctor.cli.target import Given
-from pfdoctor.core.model import Confidence, PfdoctorError, Report, Severity
+from pfdoctor.core.model import Confidence, Level, PfdoctorError, Report, Severity
 
 if TYPE_CHECKING:
     from pfdoctor.cli.run import Run
@@ -87,13 +90,18 @@ def check(
     verbose: Verbose = 0,
     no_progress: NoProgress = False,
     stat: Statistics = False,
+    fix: Annotated[bool, option("--fix", help="Fix what can be fixed first, and report what is left.")] = False,
+    fix_level: FixLevel = "safe",
+    yes: Yes = False,
+    diff: Annotated[bool, option("--diff", help="Show what --fix would change, and change nothing.")] = False,
 ) -> int:
     """Find what will keep a flow from deploying or answering, from files alone.
 
     With --live the workspace is looked at, too: both views side by side, and where they differ.
+    With --fix it goes the short way through `plan` and `apply`: safe fixes, and those that somebody agrees to.
 
-    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 internal error, 4 not logged in,
-    5 nothing to examine, 6 undecided rules with --fail-on-unknown.
+    Exit codes: 0 nothing at or above --fail-on, 1 findings (with --diff: changes), 2 usage, 3 internal error,
+    4 not logged in, 5 nothing to examine, 6 undecided rules with --fail-on-unknown, 7 a fix failed or did not hold.
     """
     from pfdoctor.cli.deliver import Delivery, gate, pair
     from pfdoctor.cli.own_rules import load
@@ -119,6 +127,18 @@ def check(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
     run = Run(catalogue, choose(catalogue, selection))
+    if fix or diff:
+        if facts is not None:
+            raise PfdoctorError("--facts replays a snapshot: there are no files to fix")
+        from pfdoctor.cli.fix import Short, show
+
+        paths, files_from = given_paths(paths, files_from), None
+        wanted = Short(paths, catalogue, run.rules, Level(fix_level))
+        if diff:
+            return show(wanted, color)
+        failed = wanted.fix(yes=yes)
+        if failed:
+            return failed
     if snapshot is not None and facts is not None:
         from pfdoctor.cli.snapshot import replay
 

@@ -53,6 +53,7 @@ def demo(
     from pfdoctor.cli.deliver import Delivery, gate
     from pfdoctor.cli.gather import Inputs
     from pfdoctor.cli.live import Live
+    from pfdoctor.cli.live_check import examine as check_live
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.run import Run
     from pfdoctor.cli.select import Selection, choose
@@ -60,22 +61,31 @@ def demo(
     from pfdoctor.simulator import Scenario, Simulator
 
     file = _file(scenario)
-    with Simulator(Scenario.load(file)) as simulator, _environment(simulator):
+    loaded = Scenario.load(file)
+    expected = loaded.data.get("expect") or {}
+    files = [_folder() / expected["files"]] if "files" in expected else None
+    planned = bool(expected.get("planned"))
+    with Simulator(loaded) as simulator, _environment(simulator):
         where = _endpoint(simulator)
-        _introduce(file, where, color)
+        _introduce(file, _command(where, files, planned=planned), color)
         catalogue = load(None)
-        request = _folder() / REQUEST
-        live = Live(Given(*where), None, "managed-identity", True, request, 30.0, progress=not no_progress)
-        gathered = Inputs(None, None, None, live).gather(catalogue)
         run = Run(catalogue, choose(catalogue, Selection()))
-        report = run.report(map(run.examine, gathered.cases), gathered.problems)
+        live = Live(Given(*where), None, "managed-identity", False, None, 30.0, progress=not no_progress)
+        if files is not None and planned:
+            report = check_live(run, files, live)
+        else:
+            asking = live._replace(probe=True, probe_score=_folder() / REQUEST)
+            gathered = Inputs(files, None, None, asking).gather(catalogue)
+            report = run.report(map(run.examine, gathered.cases), gathered.problems)
     delivery = Delivery(
         (("text", "-"),),
-        gate(str(Severity.ERROR), fail_on_unknown=False, exit_zero=True),
+        gate(str(Severity.ERROR), fail_on_unknown=False, exit_zero=False),
         color,
         verbose=verbose > 0,
     )
-    return delivery.deliver(report, run.rules, nothing="the simulated workspace holds no deployment")
+    code = delivery.deliver(report, run.rules, nothing="the simulated workspace holds no deployment")
+    # the report ends with the code of the command that is shown; the demo itself has done what it was asked for
+    return 0 if code == 1 else code
 
 
 def _folder() -> Path:
@@ -95,12 +105,17 @@ def _titles() -> Iterator[tuple[str, str]]:
 
 def _list() -> None:
     from pfdoctor.cli.output import print_lines, width
-    from pfdoctor.report.style import Span, wrap
+    from pfdoctor.report.style import EMPTY, Line, Span, line, wrap
 
-    titles = list(_titles())
-    widest = max((len(name) for name, _ in titles), default=0)
-    for name, title in titles:
-        print_lines(wrap([Span(f"{name:{widest}}  "), Span(title, "dim")], width(), rest=" " * (widest + 2)), "never")
+    lines: list[Line] = []
+    group = None
+    for name, title in _titles():
+        # the name's first word tells what it is about
+        if name.partition("-")[0] != group:
+            group = name.partition("-")[0]
+            lines += [*([EMPTY] if lines else []), line(Span(group, "strong"))]
+        lines += [line(f"  {name}"), *wrap([Span(title, "dim")], width(), "      ", "      ")]
+    print_lines(lines, "never")
 
 
 def _file(name: str) -> Path:
@@ -137,13 +152,19 @@ def _endpoint(simulator: Simulator) -> Where:
     return resolve(Given(endpoint=endpoint))
 
 
-def _introduce(file: Path, where: Where, color: str) -> None:
+def _command(where: Where, files: list[Path] | None, *, planned: bool) -> str:
+    """What a person would type for the same."""
+    target = f"-e {where.endpoint} -w {where.workspace} -g {where.resource_group} -s {where.subscription}"
+    paths = f"{files[0].name} " if files else ""
+    if planned:
+        return f"pfdoctor check {paths}--live {target}"
+    return f"pfdoctor diagnose {paths}{target} --probe-score {REQUEST}"
+
+
+def _introduce(file: Path, command: str, color: str) -> None:
     from pfdoctor.cli.output import print_lines, width
     from pfdoctor.report.style import EMPTY, Span, line, wrap
 
     title = dict(_titles())[file.stem]
-    command = (
-        f"pfdoctor diagnose -e {where.endpoint} -w {where.workspace} -g {where.resource_group} --probe-score {REQUEST}"
-    )
     story = [Span("A simulated Azure on this machine: ", "dim"), Span(title)]
     print_lines([*wrap(story, width()), line(Span(f"$ {command}", "fix")), EMPTY], color)

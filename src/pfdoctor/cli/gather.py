@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pfdoctor.cli.live import unread
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
 from pfdoctor.core.model import Json, PfdoctorError
 
@@ -43,17 +44,21 @@ class Inputs(NamedTuple):
             return Gathered(combine(declared, [], logs), logs, problems)
         # what the flow's files need tells which permissions have to be read
         view = likely(declared, "the endpoint").document.get("declared") if declared else None
-        return Gathered(combine(declared, self.live.collect(catalogue, view), logs), logs, problems)
+        answers = self.live.collect(catalogue, view)
+        problems += filter(None, map(unread, answers))
+        return Gathered(combine(declared, answers, logs), logs, problems)
 
     def _read_logs(self, catalogue: Catalogue, problems: list[dict[str, Json]]) -> list[dict[str, Json]]:
         if not self.logs:
             return []
         from pfdoctor.cli.output import say
-        from pfdoctor.collect.logs import read
+        from pfdoctor.collect.logs import Knowledge, read
 
         if "-" in self.logs and sys.stdin.isatty():
             say("paste the text, then press Ctrl-D on a line of its own (Ctrl-Z and Enter on Windows)")
-        found = read(self.logs, catalogue.symptoms)
+        # given beside files or an endpoint, a text is of these, whatever it looks like
+        ours = bool(self.paths) or self.files_from is not None or self.live.given.any
+        found = read(self.logs, catalogue.symptoms, Knowledge(ours=ours))
         problems += found.problems
         return found.logs
 

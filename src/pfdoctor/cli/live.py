@@ -12,6 +12,7 @@ from pfdoctor.cli.target import Given, resolve
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json, PfdoctorError
 from pfdoctor.core.rule import Catalogue
+from pfdoctor.report.summary import NOT_ALLOWED, NOT_READ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +65,18 @@ class Live(NamedTuple):
             target = Target(where.subscription, where.resource_group, where.workspace, where.endpoint)
             trust = os.environ.get("REQUESTS_CA_BUNDLE")
             return collect_now(target, cloud, lambda: make_credential(self.credential, cloud, os.environ, trust), how)
+
+
+def unread(facts: Facts) -> dict[str, Json] | None:
+    """The problem of a live case of which neither the endpoint nor a deployment could be read; None for any other."""
+    live: Json = facts.document.get("live") or {}
+    reasons = [live.get(section) for section in ("endpoint", "deployment")]
+    if not all(isinstance(one, dict) and "$unknown" in one for one in reasons):
+        return None
+    why = reasons[0]["$unknown"]
+    kind = NOT_ALLOWED if why["code"] in ("forbidden", "unauthenticated") else NOT_READ
+    missing = f" (that takes {why['permission']})" if why.get("permission") else ""
+    return {"path": facts.case["name"], "problem": kind, "detail": why["detail"] + missing}
 
 
 def _request(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pfdoctor.cli.gather import both
+from pfdoctor.cli.live import unread
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json, PfdoctorError, Report
 
@@ -29,7 +30,9 @@ def examine(run: Run, paths: Sequence[Path], live: Live) -> Report:
     meant = [facts for facts in collected.cases if _is_deployable(facts)]
     if meant and not any(map(_endpoint, meant)) and live.given.endpoint is None:
         raise PfdoctorError("the files name no endpoint: give it by --endpoint (-e), it need not exist yet")
-    return run.report(map(run.examine, _joined(run, collected.cases, live)), collected.problems)
+    cases = list(_joined(run, collected.cases, live))
+    problems = [*collected.problems, *filter(None, map(unread, cases))]
+    return run.report(map(run.examine, cases), problems)
 
 
 def _joined(run: Run, cases: Sequence[Facts], live: Live) -> Iterator[Facts]:

@@ -146,6 +146,13 @@ Verbose: TypeAlias = Annotated[
 NoProgress: TypeAlias = Annotated[bool, option("--no-progress", help="Draw no progress bar.")]
 Statistics: TypeAlias = Annotated[bool, option("--stat", help="Count findings by rule instead of showing them.")]
 
+# ---------------------------------------------------------------------------------------------------------- fixing
+
+FixLevel: TypeAlias = Annotated[
+    str, option("--fix-level", help="How far to go: safe fixes, or those to review, too.", choices=("safe", "review"))
+]
+Yes: TypeAlias = Annotated[bool, option("--yes", "-y", help="Do not ask about fixes up to --fix-level.")]
+
 # ------------------------------------------------------------------------------------------------ the live endpoint
 
 LiveToo: TypeAlias = Annotated[

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
@@ -14,6 +14,9 @@ from pfdoctor.core.model import CaseResult, Json, PfdoctorError, Report
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.style import visible
 from pfdoctor.report.summary import INTERNAL
+
+if TYPE_CHECKING:
+    from pfdoctor.core.next_command import Typed
 
 RETIREMENT = (
     "Azure Machine Learning retires prompt flow on 2027-04-20, and its images no longer get security updates. Plan "
@@ -38,14 +41,23 @@ class Fault(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The rules to run, and over which catalogue."""
+    """The rules to run, and over which catalogue; `typed` is repeated by the commands that a report proposes."""
 
     catalogue: Catalogue
     rules: tuple[Rule, ...]
+    typed: Typed | None = None
 
     def examine(self, facts: Facts) -> Examined:
         """Diagnose one case; this is what the workers of a large run do."""
-        return Examined(diagnose(facts, self.catalogue, self.rules), has_flow(facts))
+        result = diagnose(facts, self.catalogue, self.rules)
+        if facts.has_view("live") or facts.has_logs:
+            # imported here: a check of files alone has to start fast
+            from pfdoctor.core.next_command import Typed, completed
+            from pfdoctor.core.observed import observed
+
+            result = completed(result, facts.case.get("id"), self.typed or Typed())
+            result = result._replace(observed=observed(facts))
+        return Examined(result, has_flow(facts))
 
     def report(self, examined: Iterable[Examined | Fault], problems: Iterable[dict[str, Json]]) -> Report:
         """The report of all cases, with the notices of the run."""

@@ -180,7 +180,8 @@ async def _workspace(reader: Reader, given: Given) -> Check:
         return Check("workspace", True, f"{where.workspace} can be read")
     if reading.unknown.code == "forbidden":
         return Check("workspace", False, f"{where.workspace} may not be read: {permission} is missing", 4)
-    return Check("workspace", None, reading.unknown.detail)
+    good = False if reading.is_missing else None
+    return Check("workspace", good, f"{where.workspace}: {reading.unknown.detail}", 5)
 
 
 def _lines(checks: list[Check]) -> Iterator[Line]:

@@ -53,6 +53,9 @@ class Given(NamedTuple):
 def resolve(given: Given) -> Where:
     """What is meant. Raises PfdoctorError that names the flags that are missing, or that contradict a resource id."""
     named: dict[str, str | None] = {name: getattr(given, name) for name in (*_FLAGS, "endpoint", "deployment")}
+    for name, value in named.items():
+        if value is not None and not value.strip():
+            raise PfdoctorError(f"--{name.replace('_', '-')} is empty: a variable that is not set?")
     for flag in ("endpoint", "workspace"):
         value = named[flag]
         if value and "/" in value:

@@ -47,6 +47,8 @@ class Shared:
         task = self._begun.get(key)
         if task is None:
             task = self._begun[key] = asyncio.ensure_future(self._read(key, read))
+            # an error that nobody waits for any longer is none
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         # one that stops waiting must not take the answer away from the others
         return await asyncio.shield(task)
 

@@ -1,17 +1,17 @@
 """Actions: the closed union of what a remedy does. They target facts; the planner resolves them into steps.
 
-`parse` checks an action as a rule writes it; `simulate` gives the facts as they will be after it.
+`parse` checks an action as a rule writes it. What the facts will be after it is told by core/simulation.py.
 """
 
 from __future__ import annotations
 
-import copy
 from typing import NamedTuple, TypeAlias
 
 from pfdoctor.core.condition import ConditionError, Scope, did_you_mean
-from pfdoctor.core.facts import FactPath, Facts, FactsError, FactsSchema, Found
+from pfdoctor.core.facts import FactPath, FactsError, FactsSchema
 from pfdoctor.core.message import render, show
-from pfdoctor.core.model import Json, Origin, Unknown
+from pfdoctor.core.model import Json, Origin
+from pfdoctor.core.pattern import Pattern
 
 
 class SetFact(NamedTuple):
@@ -101,61 +101,17 @@ def parse(raw: Json, schema: FactsSchema, item: FactPath | None, where: tuple[st
     return AssignRole(body["role"], body["scope"])
 
 
-def simulate(action: Action, facts: Facts, view: str, item: Found | None = None) -> Facts:
-    """The facts after the action. Only what the action states is predicted; the rest of the target stays as it is."""
-    if not isinstance(action, SetFact | RemoveFact):
-        return facts
-    value = action.value if isinstance(action, SetFact) else None
-    document = copy.deepcopy(facts.document)
-    keys: list[str | int] = [step.key for step in action.fact.steps]
-    if action.fact.root == "view":
-        keys = [view, *keys]
-    elif action.fact.root == "it":
-        if item is None:
-            return facts
-        keys = [*_concrete_keys(item.path), *keys]
-    node: Json = document
-    for key in keys[:-1]:
-        child = node[key] if isinstance(key, int) else node.get(key)
-        if child is None or isinstance(child, Unknown) or (isinstance(child, dict) and "$unknown" in child):
-            child = node[key] = {}
-        node = child
-    node[keys[-1]] = value
-    return Facts(document)
-
-
-def _concrete_keys(path: str) -> list[str | int]:
-    """`declared.flow.nodes[2]` as keys and indexes."""
-    keys: list[str | int] = []
-    position = 0
-    while position < len(path):
-        if path[position] == ".":
-            position += 1
-        elif path[position] == "[":
-            end = path.index("]", position)
-            keys.append(int(path[position + 1 : end]))
-            position = end + 1
-        elif path[position] == '"':
-            end = path.index('"', position + 1)
-            keys.append(path[position + 1 : end])
-            position = end + 1
-        else:
-            end = min((i for i in (path.find(".", position), path.find("[", position)) if i >= 0), default=len(path))
-            keys.append(path[position:end])
-            position = end
-    return keys
-
-
 def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
     """The exact edit or command that the action comes to for these facts, in one line."""
     match action:
         case SetFact(fact, value):
             verb = "add" if scope.look_up(fact).value is None else "set"
-            return f"{_place(fact, scope)}{verb} {_key(fact, scope)}: {_as_yaml(render_value(value, texts, scope))}"
+            shown = _as_yaml(render_value(value, fact, texts, scope))
+            return f"{_place(fact, scope)}{verb} {_key(fact, scope)}: {shown}"
         case RemoveFact(fact):
             return f"{_place(fact, scope)}remove {_key(fact, scope)}"
         case RenameKey(fact, to):
-            return f"{_place(fact, scope)}rename to {render(to, texts, scope)}"
+            return f"{_place(fact, scope)}rename {_key(fact, scope)} to {render(to, texts, scope)}"
         case ChangeRequirement(name, None):
             return f"in the requirements: remove the line of {render(name, texts, scope)}"
         case ChangeRequirement(name, line):
@@ -180,9 +136,15 @@ def _endpoint_principal(scope: Scope) -> str:
     return principal if isinstance(principal, str) else "<object id of the endpoint's identity>"
 
 
-def render_value(value: Json, texts: dict[str, FactPath], scope: Scope) -> Json:
-    """A value to set, with the placeholders of a text filled in."""
-    return render(value, texts, scope) if isinstance(value, str) else value
+def render_value(value: Json, target: FactPath, texts: dict[str, FactPath], scope: Scope) -> Json:
+    """A value to set, with the placeholders of a text filled in; a placeholder alone may be a number."""
+    if not isinstance(value, str):
+        return value
+    only = texts.get(value[1:-1]) if value[:1] == "{" and value[-1:] == "}" else None
+    number = scope.look_up(only).value if only is not None else None
+    takes = target.shape.get("type", ())
+    is_number = isinstance(number, int | float) and "string" not in takes and {"integer", "number"} & set(takes)
+    return number if is_number else render(value, texts, scope)
 
 
 # facts that stand under another key in the file than in the schema
@@ -201,12 +163,21 @@ def _key(fact: FactPath, scope: Scope) -> str:
         return _FILE_KEYS[fact.text]
     keys = [step.key for step in fact.steps]
     if fact.root == "it":
+        if not keys or keys == ["value"]:
+            return _noted_key(scope)
         return {"source_tool": "source.tool", "source_type": "source.type"}.get(".".join(keys), ".".join(keys))
     section, *rest = keys
     view = scope.facts.document.get(scope.view) or {}
     body = view.get(section)
     inline = isinstance(body, dict) and body.get("inline") is True
     return ".".join([section, *rest] if inline else rest)
+
+
+def _noted_key(scope: Scope) -> str:
+    """The key that an item speaks of: an unknown key, a variable, the slot of a reference."""
+    item = scope.item.value if scope.item is not None else None
+    names = (item.get(name) for name in ("key", "variable", "slot", "what", "name")) if isinstance(item, dict) else ()
+    return next((name for name in names if isinstance(name, str)), "it")
 
 
 def _place(fact: FactPath, scope: Scope) -> str:
@@ -223,3 +194,29 @@ def _as_yaml(value: Json) -> str:
     if isinstance(value, str) and value in ("true", "false", "null", ""):
         return f'"{value}"'
     return "null" if value is None else show(value)
+
+
+def concrete_keys(path: str) -> list[str | int]:
+    """`declared.flow.nodes[2]` as keys and indexes."""
+    keys: list[str | int] = []
+    position = 0
+    while position < len(path):
+        if path[position] == ".":
+            position += 1
+        elif path[position] == "[":
+            end = path.index("]", position)
+            keys.append(int(path[position + 1 : end]))
+            position = end + 1
+        elif path[position] == '"':
+            quoted = _QUOTED.match(path, position)
+            end = quoted.end() if quoted is not None else len(path)
+            keys.append(path[position + 1 : end - 1].replace('\\"', '"').replace("\\\\", "\\"))
+            position = end
+        else:
+            end = min((i for i in (path.find(".", position), path.find("[", position)) if i >= 0), default=len(path))
+            keys.append(path[position:end])
+            position = end
+    return keys
+
+
+_QUOTED = Pattern(r'"(?:[^"\\]|\\.)*"')

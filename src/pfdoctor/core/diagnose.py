@@ -11,6 +11,7 @@ from pfdoctor.core.captures import agrees
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
 from pfdoctor.core.facts import VIEWS, Facts, Found, join, members
+from pfdoctor.core.firing import fingerprint, identity, subject_of
 from pfdoctor.core.model import (
     CaseResult,
     Evidence,
@@ -162,12 +163,11 @@ def _finding(rule: Rule, outcome: _Outcome) -> Finding:
         # the list itself could not be looked at: there is no item to speak of, only the rule
         return bare._replace(fingerprint=fingerprint(rule.id, bare.subject, ""))
     wording = rule.wording
-    key = messages.render(rule.key, wording.texts, scope) if rule.key is not None else ""
     # a suspicion rests on facts that nobody saw: it is told in general words where its own would have gaps
     complete = messages.is_complete(wording.message, wording.texts, scope)
     return bare._replace(
         message=messages.render(wording.message, wording.texts, scope) if complete else rule.title,
-        fingerprint=fingerprint(rule.id, bare.subject, key),
+        fingerprint=identity(rule, scope),
         origin=_origin(rule, scope, outcome.verdict),
         evidence=_distinct(outcome.verdict.evidence),
         remedies=_remedies(wording, scope) if complete else (),
@@ -179,7 +179,7 @@ def _finding(rule: Rule, outcome: _Outcome) -> Finding:
 
 def _bare(rule: Rule, outcome: _Outcome) -> Finding:
     """What can be said of any outcome: the rule's title for a message, no place and no identity."""
-    subject = _subject(rule, outcome.scope)
+    subject = subject_of(rule, outcome.scope)
     return Finding(
         rule=rule.id,
         title=rule.title,
@@ -194,24 +194,6 @@ def _bare(rule: Rule, outcome: _Outcome) -> Finding:
         missing=tuple(dict.fromkeys(outcome.verdict.missing)),
         help_uri=rule.help_uri,
     )
-
-
-def fingerprint(rule: str, subject: str, key: str) -> str:
-    """The identity of a finding: stable while the rule, the subject's names and the item's key stay the same."""
-    # imported here: OpenSSL is loaded with it, and a flow without a fault needs no fingerprint
-    import hashlib
-
-    return hashlib.sha256(f"{rule}\n{subject}\n{key}".encode(errors="backslashreplace")).hexdigest()[:32]
-
-
-def _subject(rule: Rule, scope: Scope) -> str:
-    """What the finding is about, in words that survive moving lines: the kind of thing, its file and its name."""
-    found = scope.look_up(rule.subject)
-    kind = rule.subject.text.rpartition(".")[2]
-    value = found.value if isinstance(found.value, dict) else {}
-    parts = [value.get("id")] if value.get("id") else [value.get("file") or value.get("path"), value.get("name")]
-    named = [part for part in parts if isinstance(part, str)]
-    return " ".join([kind, *(named or [scope.facts.case["name"]])])
 
 
 def _origin(rule: Rule, scope: Scope, verdict: Verdict) -> Place | None:

@@ -12,14 +12,16 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from pfdoctor.core.action import Action, SetFact, render_value, simulate
+from pfdoctor.core.action import Action, SetFact, render_value
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
 from pfdoctor.core.derive.hits import derive_hits
 from pfdoctor.core.diagnose import judge
-from pfdoctor.core.facts import FactPath, Facts, join, members
-from pfdoctor.core.model import CaseResult, Json, Status, Unknown
+from pfdoctor.core.facts import FactPath, Facts
+from pfdoctor.core.firing import firing
+from pfdoctor.core.model import CaseResult, Json, Status
 from pfdoctor.core.rule import Catalogue, Rule
+from pfdoctor.core.simulation import simulate
 
 
 class ExampleResult(NamedTuple):
@@ -101,7 +103,7 @@ def _as_stated(facts: Facts) -> Facts:
 def _remedy_fault(rule: Rule, stated: Facts, complete: Callable[[Facts], Facts]) -> str | None:
     remedied = stated
     for _ in range(20):
-        scope = next(_firing(rule, complete(remedied)), None)
+        scope = next(firing(rule, complete(remedied)), None)
         if scope is None:
             return None
         spec = next(
@@ -123,27 +125,4 @@ def _rendered(action: Action, texts: dict[str, FactPath], scope: Scope) -> Actio
     """The action with the placeholders of a value to set filled in."""
     if not isinstance(action, SetFact):
         return action
-    return action._replace(value=render_value(action.value, texts, scope))
-
-
-def _firing(rule: Rule, facts: Facts) -> Iterator[Scope]:
-    """The scopes (one an item, for `each`) in which the rule's cause is true."""
-    for view in rule.views:
-        if facts.has_view(view):
-            yield from _firing_in(rule, Scope(facts, view))
-
-
-def _firing_in(rule: Rule, scope: Scope) -> Iterator[Scope]:
-    if rule.applies is not None and evaluate(rule.applies, scope).truth is False:
-        return
-    if rule.each is None:
-        if evaluate(rule.when, scope).truth:
-            yield scope
-        return
-    found = scope.look_up(rule.each)
-    if isinstance(found.value, Unknown):
-        return
-    for key, element in members(found.value)[0]:
-        inner = scope.bind(join(found.path, key), element)
-        if evaluate(rule.when, inner).truth:
-            yield inner
+    return action._replace(value=render_value(action.value, action.fact, texts, scope))

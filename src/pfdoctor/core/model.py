@@ -301,7 +301,8 @@ class Differential(NamedTuple):
 class CaseResult(NamedTuple):
     """All that diagnosing one case came to. `outcomes` maps each status to the ids of the rules that came to it.
 
-    `differentials` holds a group for each symptom seen in a log; the findings then stand in its order.
+    `differentials` holds a group for each symptom seen in a log; the findings then stand in its order. `observed` are
+    pairs of a label and what was seen in Azure, told even where nothing is wrong.
     """
 
     name: str
@@ -312,6 +313,7 @@ class CaseResult(NamedTuple):
     joins: tuple[dict[str, Json], ...] = ()
     excerpts: Mapping[str, dict[str, str]] = MappingProxyType({})
     differentials: tuple[Differential, ...] = ()
+    observed: tuple[tuple[str, str], ...] = ()
 
 
 class Report(NamedTuple):

@@ -172,6 +172,9 @@ def _looks_at(asked: Iterable[FactPath]) -> tuple[tuple[str, ...], tuple[str, ..
             views = tuple(view for view in views if view in path.views)
         elif path.steps[0].key in (*VIEWS, "logs", "hits"):
             requires.add("logs" if path.steps[0].key == "hits" else path.steps[0].key)
+            if [step.key for step in path.steps[:2]] == ["live", "drift"]:
+                # what differs between two views is known of neither alone
+                requires.update(VIEWS)
     return views, tuple(sorted(requires))
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pfdoctor.core.model import CaseResult, Cause, Differential, Status
-from pfdoctor.report.style import EMPTY, Line, Span, Style, count, fit, line, visible, wrap
+from pfdoctor.report.style import EMPTY, Line, Span, Style, copyable, count, fit, line, visible, wrap
 from pfdoctor.report.values import fact, value
 
 _CAUSES_SHOWN = 6
@@ -46,7 +46,10 @@ def _next_steps(case: CaseResult, width: int) -> list[Line]:
     lines = [line(Span("next", "strong"))]
     for step, number in steps:
         lines += wrap(
-            [Span(visible(str(step)), "fix"), Span(f" · would decide about {count(number, 'suspect')}", "dim")],
+            [
+                Span(copyable(visible(str(step))), "fix"),
+                Span(f" · would decide about {count(number, 'suspect')}", "dim"),
+            ],
             width,
             "  ",
             "      ",

@@ -8,7 +8,7 @@ from pfdoctor.core.message import placeholders
 from pfdoctor.core.model import Grade, Json
 from pfdoctor.core.rule import Catalogue, Reference, RemedySpec, Rule
 from pfdoctor.report.rule_text import EXPECTATION, condition_lines, facts_read
-from pfdoctor.report.style import EMPTY, Line, Span, line, severity_style, visible, wrap
+from pfdoctor.report.style import EMPTY, Line, Span, copyable, line, severity_style, visible, wrap
 
 GRADES = {
     Grade.RUN: "run: we reproduced it",
@@ -105,7 +105,7 @@ def _remedy(remedy: RemedySpec, width: int) -> list[Line]:
     for text in action_texts(remedy):
         lines += wrap([Span(visible(text), "fix")], width, "      ", "        ")
     for step in (remedy.steps or "").strip().splitlines():
-        lines += wrap([Span(visible(step))], width, "      ", "      ")
+        lines += wrap([Span(copyable(visible(step)))], width, "      ", "      ")
     return lines
 
 

@@ -36,6 +36,7 @@ _RICH: dict[Style, str] = {
 _UNSAFE = Pattern("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _WORD = Pattern("[^ ]+| +")
 _UNBROKEN = "\u00a0"
+_PROGRAMS = tuple(f"{name} " for name in ("az", "pfdoctor", "python", "pip", "docker", "kubectl", "pf", "curl"))
 
 
 def severity_style(severity: Severity) -> Style:
@@ -126,6 +127,16 @@ def _words(spans: Iterable[Span]) -> Iterator[tuple[Span, list[Span]]]:
 def unbroken(text: str) -> str:
     """The text, to be kept on one line by `wrap`."""
     return text.replace(" ", _UNBROKEN)
+
+
+def is_command(text: str) -> bool:
+    """Whether a line is for a shell, by the program that it starts with."""
+    return text.lstrip().startswith(_PROGRAMS)
+
+
+def copyable(text: str) -> str:
+    """The text, kept on one line by `wrap` where it is a command: one that is broken cannot be copied."""
+    return unbroken(text) if is_command(text) else text
 
 
 def plain(lines: Iterable[Line]) -> str:

@@ -13,6 +13,9 @@ _WORST = tuple(Status)
 MISSING, NOT_OURS = "missing", "not-ours"
 """Problems of a path that the user named: it does not exist; it is a file of something else, which is no gap."""
 
+NOT_READ, NOT_ALLOWED = "not-read", "not-allowed"
+"""Problems of a live endpoint of which nothing could be read: nobody answered, or the login may not see it."""
+
 INTERNAL = "internal-error"
 """The problem of a case that a bug of ours kept from being examined."""
 
@@ -150,6 +153,11 @@ def _exit(report: Report, sightings: tuple[Sighting, ...], gate: Gate) -> tuple[
         return 5, "nothing was examined"
     if missing:
         return 5, f"{missing:,} of the given paths {'does' if missing == 1 else 'do'} not exist"
+    kinds = {one["problem"] for one in report.problems}
+    if NOT_ALLOWED in kinds:
+        return 4, "the login may not read the endpoint"
+    if NOT_READ in kinds:
+        return 5, "the endpoint could not be read"
     failing = gate.fail_on is not None and any(
         one.finding.status.counts and one.finding.severity.rank >= gate.fail_on.rank for one in sightings
     )

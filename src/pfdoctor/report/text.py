@@ -16,6 +16,7 @@ from pfdoctor.report.style import (
     Span,
     Style,
     cells,
+    copyable,
     count,
     fit,
     line,
@@ -97,12 +98,28 @@ def _statistics(summary: Summary) -> list[Line]:
 
 
 def _case(case: CaseResult, shown: list[Sighting], layout: Layout) -> list[Line]:
-    if not shown and not case.differentials:
+    if not shown and (layout.quiet or not (case.differentials or case.observed)):
         return []
     lines = [line(Span(visible(case.name), "strong"), Span(f" ({case.kind})", "dim")), EMPTY]
-    for one in shown if layout.verbose or not case.differentials else _worth_a_block(case, shown):
+    if case.observed and not layout.quiet:
+        lines = [lines[0], *_observed(case, layout.width), EMPTY]
+    blocks = shown if layout.verbose or not case.differentials else _worth_a_block(case, shown)
+    for one in blocks:
         lines += [*finding_lines(one, case.excerpts, layout), EMPTY]
-    return lines + differential_lines(case, layout.width, verbose=layout.verbose)
+    rest = len(shown) - len(blocks)
+    if rest:
+        where = "" if layout.quiet else " among the causes below"
+        lines += [line(Span(f"… {count(rest, 'more finding')}{where}, in full with --verbose", "dim")), EMPTY]
+    return lines if layout.quiet else lines + differential_lines(case, layout.width, verbose=layout.verbose)
+
+
+def _observed(case: CaseResult, width: int) -> Iterator[Line]:
+    """What was seen in Azure, each on one line: a person wants to know what answered, whatever is wrong."""
+    rest = " " * (_LABEL + 2)
+    for label, text in case.observed:
+        lines = wrap([Span(visible(text))], width, rest, rest)
+        yield (Span("  "), Span(f"{label:{_LABEL}}", "dim"), *lines[0][1:])
+        yield from lines[1:]
 
 
 def _worth_a_block(case: CaseResult, shown: list[Sighting]) -> list[Sighting]:
@@ -132,7 +149,7 @@ def finding_lines(sighting: Sighting, excerpts: Mapping[str, dict[str, str]], la
         text = f"{fact(missing.path)}: {missing.reason.detail}"
         lines += _labelled("unseen", [Span(visible(text))], layout.width)
         if missing.reason.collect_command:
-            lines += _labelled("", [Span(visible(missing.reason.collect_command), "fix")], layout.width)
+            lines += _labelled("", [Span(copyable(visible(missing.reason.collect_command)), "fix")], layout.width)
     if len(finding.missing) > len(unseen):
         lines += _labelled("", [Span(f"… {len(finding.missing) - len(unseen)} more (--verbose)", "dim")], layout.width)
     related = [Span(visible(str(origin)), "place") for origin in finding.related]
@@ -212,9 +229,9 @@ def _remedy(remedy: Remedy, width: int) -> list[Line]:
     lines = _labelled("fix", [Span(f"[{remedy.level}] ", "fix"), Span(visible(remedy.title))], width)
     indent = " " * (_LABEL + 2)
     for edit in remedy.edits:
-        lines += wrap([Span(visible(edit), "fix")], width, indent, indent + "  ")
+        lines += wrap([Span(copyable(visible(edit)), "fix")], width, indent, indent + "  ")
     for step in (remedy.steps or "").splitlines():
-        lines += wrap([Span(visible(step))], width, indent, indent)
+        lines += wrap([Span(copyable(visible(step)))], width, indent, indent)
     return lines
 
 
@@ -266,7 +283,7 @@ def _not_checked(groups: tuple[Unchecked, ...], summary: Summary, layout: Layout
         label = f"{count(len(group.rules), 'rule')}"
         text = [Span(f"{label}: {visible(group.reason.detail)}{where}")]
         if group.reason.collect_command:
-            text += [Span(": "), Span(visible(group.reason.collect_command), "fix")]
+            text += [Span(": "), Span(copyable(visible(group.reason.collect_command)), "fix")]
         lines += wrap(text, layout.width, "  ", "      ")
     if len(groups) > len(shown):
         lines.append(line(Span(f"  … {count(len(groups) - len(shown), 'further reason')} (--verbose)", "dim")))
@@ -286,9 +303,14 @@ def _footer(summary: Summary, layout: Layout) -> list[Line]:
         parts.insert(0, count(summary.cases, "case"))
     if summary.problems:
         parts.append(f"{count(summary.problems, 'input')} not examined")
-    spans = [Span(", ".join(map(unbroken, parts)) + " "), Span(unbroken("· "))]
+    spans = [Span(", ".join(map(_part, parts)) + " "), Span(unbroken("· "))]
     spans += [Span(unbroken(f"exit {summary.exit_code}"), good), Span(unbroken(f" ({summary.exit_reason})"))]
     return wrap(spans, layout.width)
+
+
+def _part(text: str) -> str:
+    """A part of the footer, broken only where it is a list itself."""
+    return "; ".join(map(unbroken, text.split("; ")))
 
 
 def _found(summary: Summary) -> str:
@@ -303,5 +325,8 @@ def _found(summary: Summary) -> str:
         f"{number:,} {status}" for status, number in summary.by_status().items() if number and not status.counts
     ]
     detail = kinds + (f"; {', '.join(unproven)}" if unproven else "")
+    covered = summary.failed - len({one.finding.rule for one in summary.sightings})
+    if covered > 0 and total != summary.failed:
+        detail += f"; {count(covered, 'rule')} covered by a sharper one"
     found = f"{count(total, 'finding')} ({detail})"
     return found if total == summary.failed else f"{summary.failed:,} fail with {found}"

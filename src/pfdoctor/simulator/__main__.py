@@ -1,11 +1,14 @@
-"""`python -m pfdoctor.simulator SCENARIO`: an Azure on loopback for any program, until Ctrl-C."""
+"""`python -m pfdoctor.simulator SCENARIO`: an Azure on loopback for any program, until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 import threading
+from types import FrameType
+from typing import NoReturn
 
 from pfdoctor.simulator import Scenario, ScenarioError, Simulator
 
@@ -18,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="of every answer, in milliseconds")
     parser.add_argument("--serving", choices=("standin", "promptflow"), default="standin", help="what serves the flows")
     given = parser.parse_args(arguments)
+    # whoever runs it in the background ends it by `kill`: the folder of its certificates has to go then, too
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         scenario = Scenario.load(given.scenario)
         with Simulator(scenario, latency=given.latency / 1000, port=given.port, serving=given.serving) as simulator:
@@ -30,7 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - what a handler is given
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.collect.azure import permissions, versions
-from pfdoctor.collect.azure.arm_id import last, parse, subscription_id
+from pfdoctor.collect.azure.arm_id import last, parse, same, subscription_id
 from pfdoctor.collect.azure.body import Body, listed, named, sourced, unread
 from pfdoctor.collect.azure.existence import exists
 from pfdoctor.collect.azure.workspace import read_locks
@@ -68,7 +68,7 @@ async def read_authorization(
 async def _scope(reader: Reader, scope: Scope, principals: Principals) -> dict[str, Json]:
     there, everyone, denies, locks, eligible, *assigned = await asyncio.gather(
         _existence(reader, scope.id),
-        _assignments(reader, scope.id, "atScope()", principals, f"all role assignments at {scope.id}"),
+        _everyone(reader, scope.id, principals),
         _denies(reader, scope.id),
         read_locks(reader, scope.id),
         _eligible(reader, scope.id, principals),
@@ -89,6 +89,25 @@ async def _existence(reader: Reader, identifier: str) -> Json:
     return await exists(reader, target.text, await reader.get(target.text, version, target.read))
 
 
+async def _everyone(reader: Reader, scope: str, principals: Principals) -> Json:
+    """The assignments of all; in brief, only those of the endpoint's identity."""
+    what = f"all role assignments at {scope}"
+    if not principals.brief:
+        return await _assignments(reader, scope, "atScope()", principals, what)
+    reading = await _read_assignments(reader, scope, "atScope()")
+    if reading.unknown is not None:
+        return unread(reading, what)
+    # a list at a high scope may have thousands, of which every endpoint would make facts again
+    own = [one for one in reading.value if same(_principal_id(one), principals.endpoint)]
+    why = reading.incomplete or _LEFT_OUT
+    return listed(reading._replace(incomplete=why), [_assignment(Body(one), principals) for one in own], what)
+
+
+def _principal_id(raw: dict[str, Json]) -> Json:
+    properties = raw.get("properties")
+    return properties.get("principalId") if isinstance(properties, dict) else None
+
+
 async def _assigned(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
     what = f"the role assignments of {principal} at {scope}"
     filtered = f"atScope() and assignedTo('{principal}')"
@@ -101,11 +120,15 @@ async def _assigned(reader: Reader, scope: str, principal: str, principals: Prin
 
 
 async def _assignments(reader: Reader, scope: str, filtered: str, principals: Principals, what: str) -> Json:
-    path = f"{scope}/{_AUTHORIZATION}/roleAssignments"
-    reading = await reader.list(path, versions.ASSIGNMENTS, permissions.ASSIGNMENTS, {"$filter": filtered})
+    reading = await _read_assignments(reader, scope, filtered)
     if reading.unknown is not None:
         return unread(reading, what)
     return listed(reading, [_assignment(Body(one), principals) for one in reading.value], what)
+
+
+async def _read_assignments(reader: Reader, scope: str, filtered: str) -> Reading:
+    path = f"{scope}/{_AUTHORIZATION}/roleAssignments"
+    return await reader.list(path, versions.ASSIGNMENTS, permissions.ASSIGNMENTS, {"$filter": filtered})
 
 
 async def _elsewhere(reader: Reader, principals: Principals, subscription: str) -> Json:

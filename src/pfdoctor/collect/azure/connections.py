@@ -13,7 +13,8 @@ from pfdoctor.core.model import Json, Unknown
 async def read_connections(reader: Reader, workspace: Json) -> Json:
     """The fact `connections` of a workspace's id; unknown when that is."""
     if not isinstance(workspace, str):
-        return workspace
+        why = Unknown("no-workspace", "which workspace's connections the serving app reads is not known")
+        return workspace if isinstance(workspace, dict) else why.to_json()
     path = f"{workspace}/connections"
     reading = await reader.list(path, versions.CONNECTION, permissions.CONNECTION, {"includeAll": "false"})
     if reading.unknown is not None:

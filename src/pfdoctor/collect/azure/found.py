@@ -68,8 +68,9 @@ def _check_login(workspace: Reading, target: Target) -> None:
 
 
 async def _no_workspace(reader: Reader, target: Target) -> None:
-    """Raises NoInputError where the resource group was read and holds no such workspace."""
-    group = f"/subscriptions/{target.subscription}/resourceGroups/{target.resource_group}"
+    """Raises NoInputError where what is around it was read and does not hold it: the group, or the list of groups."""
+    subscription = f"/subscriptions/{target.subscription}"
+    group = f"{subscription}/resourceGroups/{target.resource_group}"
     parent, names = await asyncio.gather(
         reader.get(group, versions.GROUP, permissions.GROUP),
         reader.list(f"{group}/providers/{ML}/workspaces", versions.WORKSPACE, permissions.WORKSPACE),
@@ -77,6 +78,12 @@ async def _no_workspace(reader: Reader, target: Target) -> None:
     if parent.unknown is None and target.workspace.lower() not in _names(names):
         what = f"no workspace {target.workspace!r} in the resource group {target.resource_group}"
         raise NoInputError(_nothing(what, target.workspace, names))
+    if parent.is_missing:
+        groups = await reader.list(f"{subscription}/resourceGroups", versions.GROUP, permissions.GROUP)
+        is_whole = isinstance(groups.value, list) and groups.incomplete is None
+        if is_whole and target.resource_group.lower() not in _names(groups):
+            what = f"no resource group {target.resource_group!r} in the subscription {target.subscription}"
+            raise NoInputError(_nothing(what, target.resource_group, groups))
 
 
 async def _chosen(

@@ -43,7 +43,7 @@ async def _log(
             "cut": redact_text(f"the log of {name} {why.detail}{missing}"),
         }
     since = changed if isinstance(changed, str) else None
-    known = Knowledge(container=name, complete=since is not None, newer_than=since, tail=_TAIL)
+    known = Knowledge(container=name, complete=since is not None, newer_than=since, tail=_TAIL, ours=True)
     return read_text(content, symptoms, source=source, known=known)
 
 
@@ -61,7 +61,7 @@ def read_answers(data_plane: Json, symptoms: Mapping[str, Symptom]) -> list[Json
         # without the container's own status it is the gateway that speaks
         if isinstance(answer, dict) and isinstance(text, str) and isinstance(answer.get("model_status"), int):
             source = f"answer of {answer.get('url')} ({answer.get('status')})"
-            known = Knowledge(container=_CONTAINERS["InferenceServer"])
+            known = Knowledge(container=_CONTAINERS["InferenceServer"], ours=True)
             found.append(
                 read_text(text, symptoms, source=source, known=known) | {"complete": False, "cut": "it is one answer"}
             )

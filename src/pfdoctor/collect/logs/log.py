@@ -63,6 +63,8 @@ class Knowledge(NamedTuple):
     """When that deployment last changed (ISO 8601, UTC): what is older speaks of another state."""
     tail: int | None = None
     """How many lines were asked for."""
+    ours: bool = False
+    """Whether it is known to be of the deployment or flow that is diagnosed, whatever its text looks like."""
 
 
 NOTHING = Knowledge()
@@ -104,7 +106,7 @@ def facts_of(
         "bytes": size[0] if size is not None else letters,
         "stage": reading.stage,
         "looked_for": sorted(name for name, symptom in symptoms.items() if not symptom.elsewhere),
-        "hits": seeker.hits(ours=relevance.ours),
+        "hits": seeker.hits(ours=known.ours or relevance.ours),
         "errors": [error.to_json() for error in reading.errors],
     }
 

@@ -58,6 +58,17 @@ def mark_used_inputs(view: dict[str, Json]) -> dict[str, Json]:
     return {**flow, "inputs": [{**one, "used": one["name"] in used} for one in inputs]}
 
 
+def _corrected(reference: dict[str, Json]) -> str | None:
+    """The text of a reference with the suggested target in the place of the one that it names."""
+    text, target, suggestion = reference["text"], reference["target"], reference["suggestion"]
+    if suggestion is None:
+        return None
+    if reference["target_kind"] == "node" and suggestion.startswith("inputs."):
+        # a flow input has no parts, so what is meant by more than its name is open
+        return f"${{{suggestion}}}" if reference["target_property"] is None else None
+    return text.replace(target, suggestion) if text.count(target) == 1 else None
+
+
 class _Graph:
     def __init__(self, flow: dict[str, Json], nodes: list[Json]) -> None:
         self._nodes = nodes
@@ -123,13 +134,19 @@ class _Graph:
         ):
             meant = self._meant(value)
             # the target of a malformed reference never exists under the name that promptflow reads
-            reference |= {"target_kind": "malformed", "suggestion": meant, "expected": meant or _FORMS}
+            reference |= {
+                "target_kind": "malformed",
+                "suggestion": meant,
+                "expected": meant or _FORMS,
+                "corrected": meant,
+            }
             yield reference
             return
         reference["expected"] = None
         wanted = reference["target"].strip()
         close = difflib.get_close_matches(wanted, names, n=1) if reference["target_exists"] is False else []
         reference["suggestion"] = close[0] if close else self._other_kind(wanted, reference)
+        reference["corrected"] = _corrected(reference)
         yield reference
 
     def _meant(self, value: str) -> str | None:

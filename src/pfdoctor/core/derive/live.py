@@ -9,6 +9,8 @@ from pfdoctor.core.derive.nodes import items
 from pfdoctor.core.facts import members
 from pfdoctor.core.model import Json, Unknown
 
+_MANY = 20
+"""Requests of which a 95th percentile can be told."""
 DEFAULT_TIMEOUT_MS = 5000
 """The request timeout of a deployment that sets none. Source: the reference of the managed online deployment YAML."""
 
@@ -70,15 +72,23 @@ def _timeout(deployment: dict[str, Json]) -> Json:
 
 def _observed(view: dict[str, Json]) -> dict[str, Json]:
     probe = view.get("data_plane")
+    sent = probe.get("score") if _known(probe) else None
     measured = probe.get("score_latency") if _known(probe) else None
-    if _known(measured) and measured.get("n"):
-        return {"observed_p95_ms": measured["p95"], "observed_by": "probe", "observed_n": measured["n"]}
+    number = measured.get("n") if _known(measured) else None
     metrics = view.get("metrics")
-    if _known(metrics) and isinstance(metrics.get("latency_p95_ms"), int | float):
+    if _known(metrics) and isinstance(metrics.get("latency_p95_ms"), int | float) and (number or 0) < _MANY:
+        # what an hour of requests came to says more than the few of a probe
         return {"observed_p95_ms": metrics["latency_p95_ms"], "observed_by": "metrics", "observed_n": None}
-    why = Unknown(
-        "not-observed", "no request was measured", collect_command="pfdoctor diagnose --probe-score REQUEST.json"
-    )
+    if _known(measured) and number:
+        return {"observed_p95_ms": measured["p95"], "observed_by": "probe", "observed_n": number}
+    if _known(sent) and isinstance(sent.get("status"), int):
+        failed = f"the request of --probe-score failed ({sent['status']}), so there is no latency"
+        why = Unknown("not-observed", failed)
+    elif isinstance(sent, dict) and sent["$unknown"].get("code") != "not-asked":
+        why = Unknown("not-observed", f"the request of --probe-score failed: {sent['$unknown'].get('detail')}")
+    else:
+        command = "pfdoctor diagnose --probe-score REQUEST.json"
+        why = Unknown("not-observed", "no request was measured", collect_command=command)
     reason = metrics if isinstance(metrics, dict) and "$unknown" in metrics else why.to_json()
     return {"observed_p95_ms": reason, "observed_by": None, "observed_n": None}
 

@@ -1,0 +1,213 @@
+"""The journal: what was done, written before it is done. It holds hashes; the bytes for the undo lie beside it.
+
+`NAME` is JSON lines, one an event: `open`, then for every step `begin` (flushed before anything changes), `done`, and
+perhaps `undone`; `verified` for a fix. `NAME.undo`, readable by its owner alone, holds the bytes that the files had.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from pfdoctor.core.model import Json, PfdoctorError
+
+SCHEMA_NAME = "pfdoctor/journal/v1"
+
+
+class JournalError(PfdoctorError):
+    """A journal that cannot be read, written or used."""
+
+    exit_code = 7
+
+
+class Change(NamedTuple):
+    """What a step does to one file: the hashes before and after, None where it is not there."""
+
+    file: str
+    before: str | None
+    after: str | None
+
+
+class Entry(NamedTuple):
+    """A step that was begun. `folders` were created for it; `moved` names where its only file goes."""
+
+    step: int
+    changes: tuple[Change, ...]
+    folders: tuple[str, ...]
+    moved: str | None
+    done: bool
+
+
+class Record(NamedTuple):
+    """What a journal says now: the root, and the steps that were begun and not undone, oldest first."""
+
+    root: Path
+    entries: tuple[Entry, ...]
+    verified: frozenset[str]
+
+
+class Journal:
+    """A journal open for writing. Only one process may have it open."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path = path
+        self._root = root
+        self._file: IO[bytes] | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[Journal]:
+        """Open it for writing, alone."""
+        try:
+            self._file = open_private(self.path)
+        except OSError as error:
+            raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
+        with self._file:
+            _lock(self._file, self.path)
+            yield self
+
+    def begin(self, entry: Entry, kept: dict[str, tuple[bytes | None, int | None]]) -> None:
+        """Record a step before it is done; `kept` are the bytes and the mode of each file that the undo needs."""
+        with open_private(undo_path(self.path)) as file:
+            for name, (data, mode) in kept.items():
+                body = None if data is None else base64.b64encode(data).decode()
+                _append(file, {"step": entry.step, "file": name, "content": body, "mode": mode})
+        self.write(
+            {
+                "event": "begin",
+                "step": entry.step,
+                "files": {one.file: {"before": one.before, "after": one.after} for one in entry.changes},
+                "folders": list(entry.folders),
+                "moved": entry.moved,
+            }
+        )
+
+    def write(self, event: dict[str, Json]) -> None:
+        """Append an event and flush it to disk."""
+        if self._file is None:
+            raise JournalError("the journal is not open")
+        if not self._file.tell():
+            root = os.path.relpath(self._root, self.path.parent)
+            _append(self._file, {"event": "open", "schema": SCHEMA_NAME, "root": root.replace(os.sep, "/")})
+        _append(self._file, event)
+
+    def close_undo(self) -> None:
+        """Remove the bytes: nothing is left to be undone."""
+        undo_path(self.path).unlink(missing_ok=True)
+
+
+def undo_path(journal: Path) -> Path:
+    """Where the bytes lie."""
+    return journal.with_name(journal.name + ".undo")
+
+
+def open_private(path: Path) -> IO[bytes]:
+    """A file to append to that its owner alone may read; a last line that a killed writer left open is cut off."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    whole = path.read_bytes().rfind(b"\n") + 1
+    if whole < file.tell():
+        file.truncate(whole)
+        file.seek(whole)
+    return file
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a first event was written; nothing was changed before that."""
+    if not path.exists():
+        return False
+    text = path.read_bytes()
+    return b"\n" in text or not _FIRST.startswith(text[: len(_FIRST)])
+
+
+_FIRST = b'{"event": "open", "schema": '
+
+
+def read(path: Path) -> Record:
+    """What the journal says. A last line that was cut off, by whatever killed its writer, does not count."""
+    try:
+        return _record(path)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise JournalError(f"{path} does not have the shape of a journal ({type(error).__name__}: {error})") from error
+
+
+def _record(path: Path) -> Record:
+    root: Path | None = None
+    entries: dict[int, Entry] = {}
+    verified: dict[str, list[int]] = {}
+    for event in _events(path):
+        kind = event.get("event")
+        if kind == "open":
+            root = Path(os.path.normpath(path.absolute().parent / event["root"]))
+        elif kind == "begin":
+            changes = tuple(Change(file, one["before"], one["after"]) for file, one in event["files"].items())
+            entries.pop(event["step"], None)
+            entries[event["step"]] = Entry(event["step"], changes, tuple(event["folders"]), event["moved"], done=False)
+        elif kind == "done":
+            entries[event["step"]] = entries[event["step"]]._replace(done=True)
+        elif kind == "undone":
+            entries.pop(event["step"], None)
+            # a fix that lost a step holds no longer
+            verified = {fix: steps for fix, steps in verified.items() if event["step"] not in steps}
+        elif kind == "verified":
+            verified[event["fingerprint"]] = event["steps"]
+    if root is None:
+        raise JournalError(f"{path} is no journal ({SCHEMA_NAME}) of `pfdoctor apply`")
+    return Record(root, tuple(entries.values()), frozenset(verified))
+
+
+def kept_bytes(path: Path) -> dict[tuple[int, str], tuple[bytes | None, int | None]]:
+    """The bytes and mode that each file had before each step; the newest record of a step counts."""
+    kept = {}
+    beside = undo_path(path)
+    for one in _lines(beside) if beside.exists() else ():
+        data = None if one["content"] is None else base64.b64decode(one["content"])
+        kept[one["step"], one["file"]] = (data, one["mode"])
+    return kept
+
+
+def _events(path: Path) -> list[dict[str, Json]]:
+    events = _lines(path)
+    if events and events[0].get("schema") != SCHEMA_NAME:
+        raise JournalError(f"{path} is no journal ({SCHEMA_NAME}) of `pfdoctor apply`")
+    return events
+
+
+def _lines(path: Path) -> list[dict[str, Json]]:
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise JournalError(f"cannot read {path}: {error.strerror}") from error
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            body = json.loads(line) if line else None
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise JournalError(f"{path}:{number} is no JSON") from error
+        if isinstance(body, dict):
+            found.append(body)
+    return found
+
+
+def _append(file: IO[bytes], body: dict[str, Json]) -> None:
+    """One line, flushed to disk."""
+    file.write(json.dumps(body, ensure_ascii=False).encode() + b"\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise JournalError(f"another pfdoctor is writing {path}") from error

@@ -1,0 +1,54 @@
+"""Whether a fix did what it promised: what is found before and after it, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from pfdoctor.core.facts import Facts
+from pfdoctor.core.model import CaseResult, Json
+from pfdoctor.core.plan import Outcome
+from pfdoctor.core.plan.foresee import proven, was_true
+from pfdoctor.core.rule import Catalogue
+
+
+class Observation(NamedTuple):
+    """What is there now: the facts of every case, and what every rule came to."""
+
+    cases: tuple[tuple[Facts, CaseResult], ...]
+
+    @property
+    def proven(self) -> dict[str, Outcome]:
+        """What is found and proven, by its identity."""
+        return {key: one for _, result in self.cases for key, one in proven(result).items()}
+
+    @property
+    def joins(self) -> list[tuple[str, Json]]:
+        """Which files belong together, by case."""
+        return [(result.name, result.joins) for _, result in self.cases]
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """The rules that could not be decided somewhere."""
+        return frozenset(one.rule for _, result in self.cases for one in result.unknown)
+
+
+Observe: TypeAlias = Callable[[], Observation]
+"""Collects the facts again and runs every rule."""
+
+
+def new_causes(
+    catalogue: Catalogue, before: Observation, after: Observation
+) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:
+    """What became true that was false, and what is seen now that nobody could tell before.
+
+    Where files belong together that did not before (a reference was mended), nobody could tell anything of them.
+    """
+    known, undecided, rejoined = before.proven, before.undecided, before.joins != after.joins
+    introduced: list[Outcome] = []
+    revealed: list[Outcome] = []
+    for fingerprint, outcome in after.proven.items():
+        if fingerprint in known or any(was_true(catalogue, facts, outcome) for facts, _ in before.cases):
+            continue
+        (revealed if rejoined or outcome.rule in undecided else introduced).append(outcome)
+    return tuple(introduced), tuple(revealed)

@@ -1,0 +1,62 @@
+"""`check --fix`: the short way through plan and apply."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+from pfdoctor.cli.planning import Ground, diff_of, make_plan, survey
+from pfdoctor.core.model import Level
+from pfdoctor.core.plan import Plan
+from pfdoctor.core.rule import Catalogue, Rule
+
+
+class Short(NamedTuple):
+    """Which findings to mend: those of the selected rules below the paths, up to a level."""
+
+    paths: Sequence[Path]
+    catalogue: Catalogue
+    rules: Sequence[Rule]
+    level: Level
+
+    def plan(self) -> tuple[Ground, Plan]:
+        """What is there, and what would mend it."""
+        ground = survey(self.paths)
+        names = {rule.id for rule in self.rules}
+        plan = make_plan(ground, self.catalogue, lambda one: one.rule in names, self.level, what_if=False)
+        return ground, plan
+
+    def fix(self, *, yes: bool) -> int:
+        """Apply the plan; what it did is told on stderr. The exit code where it failed, else 0."""
+        # imported here: nothing but a fix may write
+        from pfdoctor.cli.fixing import approved, execute, report
+
+        ground, plan = self.plan()
+        plan = approved(plan, self.level if yes else None)
+        if not plan.steps:
+            return 0
+        journal = _journal()
+        return report(execute(plan, ground.root, self.catalogue, journal), journal)
+
+
+def show(wanted: Short, color: str) -> int:
+    """Print the diff of what would be changed; 1 if there is any."""
+    from pfdoctor.cli.output import print_lines
+    from pfdoctor.report.plan import render_diff
+
+    ground, plan = wanted.plan()
+    lines = diff_of(plan, ground.root)
+    print_lines(render_diff(lines), color)
+    return 1 if lines else 0
+
+
+def _journal() -> Path:
+    """A new journal among the user's own state: a plan that is not saved has no file to lie beside."""
+    from pfdoctor.cli.crash import state_directory
+
+    folder = state_directory() / "journals"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder / f"fix-{datetime.now(timezone.utc):%Y%m%dT%H%M%S%f}-{os.getpid()}.journal"

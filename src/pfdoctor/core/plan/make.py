@@ -1,0 +1,276 @@
+"""Making a plan: chooses remedies, resolves them into steps, merges what is the same and refuses what conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from pfdoctor.core import message
+from pfdoctor.core.action import Action
+from pfdoctor.core.condition import Scope, evaluate
+from pfdoctor.core.derive import derive
+from pfdoctor.core.facts import Facts, Found
+from pfdoctor.core.firing import firing, identity
+from pfdoctor.core.model import CaseResult, Finding, Level
+from pfdoctor.core.plan.foresee import compare, foresee, proven, rejoins
+from pfdoctor.core.plan.resolve import LEAST, rendered, resolve
+from pfdoctor.core.plan.step import Edit, Fix, NotPlanned, Plan, RefusedError, Sources, Step, touched
+from pfdoctor.core.plan.words import effect_of, inverse_of, title_of
+from pfdoctor.core.rule import Catalogue, RemedySpec, Rule
+from pfdoctor.core.simulation import simulate, source_of
+
+
+class Chosen(NamedTuple):
+    """What would mend one finding: the remedies, their actions where they act, the edits, and what is true after."""
+
+    titles: tuple[str, ...]
+    level: Level
+    acts: tuple[tuple[Action, str, Found | None], ...]
+    edits: tuple[Edit, ...]
+    facts: Facts
+    sources: Sources
+    changes: tuple[bool, ...]
+
+
+class Planner:
+    """Plans for any number of cases over one set of files. `judge` runs every rule on facts that were collected."""
+
+    def __init__(
+        self, catalogue: Catalogue, sources: Sources, judge: Callable[[Facts], CaseResult], most: Level = Level.REVIEW
+    ) -> None:
+        self._catalogue = catalogue
+        self._untouched = sources
+        self._sources = sources
+        self._judge = judge
+        self._most = most
+        self._facts: list[Facts] = []
+        self._steps: list[Step] = []
+        self._owner: dict[int, str] = {}
+        self._fixed: set[int] = set()
+        self._rejoined: int | None = None
+        self._fixes: list[Fix] = []
+        self._not_planned: list[NotPlanned] = []
+
+    def plan(
+        self,
+        cases: Sequence[Facts],
+        paths: Sequence[str],
+        wanted: Callable[[Finding], bool] = lambda _: True,
+        *,
+        what_if: bool = True,
+    ) -> Plan:
+        """The plan that mends the wanted findings. What is safe comes first, to be applied without the rest."""
+        results = [self._judge(facts) for facts in cases]
+        self._facts = list(cases)
+        findings = [
+            (case, finding)
+            for case, result in enumerate(results)
+            for finding in result.findings
+            if finding.status.counts and wanted(finding)
+        ]
+        for case, finding in sorted(findings, key=lambda one: self._rank(one[0], one[1])):
+            self._mend(case, finding)
+        forecast = None
+        if what_if:
+            forecast = foresee(self._catalogue, tuple(zip(cases, results, strict=True)), self._facts, self._judge)
+        return Plan(tuple(paths), tuple(self._fixes), tuple(self._steps), tuple(self._not_planned), forecast)
+
+    def _rank(self, case: int, finding: Finding) -> int:
+        rule = self._catalogue.rules[finding.rule]
+        scope = _scope(rule, self._facts[case], finding.fingerprint)
+        spec = next(self._applicable(rule, scope, set()), None) if scope is not None else None
+        return Level.MANUAL.rank if spec is None else spec.level.rank
+
+    def _applicable(self, rule: Rule, scope: Scope, used: set[int]) -> Iterator[RemedySpec]:
+        """The remedies with actions that are offered here, those used up left out."""
+        for index, spec in enumerate(rule.wording.remedies):
+            fits = index not in used and spec.actions and spec.level.rank <= self._most.rank
+            if fits and (spec.only_if is None or evaluate(spec.only_if, scope).truth is True):
+                yield spec
+
+    # --------------------------------------------------------------------------------------------------- one finding
+
+    def _mend(self, case: int, finding: Finding) -> None:
+        rule = self._catalogue.rules[finding.rule]
+        if _scope(rule, self._facts[case], finding.fingerprint) is None:
+            return  # an earlier fix mends it, or leaves open whether it does: the forecast says which
+        try:
+            chosen = self._choose_harmless(rule, case, finding.fingerprint)
+            self._not_apart(case, chosen)
+        except RefusedError as error:
+            identified = (rule.id, finding.case, finding.subject, finding.fingerprint)
+            self._not_planned.append(NotPlanned(*identified, str(error)))
+            return
+        steps = self._take(rule, case, chosen)
+        self._fixes.append(
+            Fix(
+                rule.id,
+                finding.case,
+                finding.subject,
+                finding.fingerprint,
+                finding.message,
+                "; ".join(dict.fromkeys(chosen.titles)),
+                chosen.level,
+                tuple(steps),
+            )
+        )
+        self._rejoined = case if rejoins(self._facts[case], chosen.facts) else self._rejoined
+        self._fixed.add(case)
+        self._facts[case] = chosen.facts
+        self._sources = chosen.sources
+        self._spread(case, chosen)
+
+    def _choose_harmless(self, rule: Rule, case: int, fingerprint: str) -> Chosen:
+        """What mends the finding and makes nothing else true, as far as that is foreseen."""
+        used: set[int] = set()
+        harm: RefusedError | None = None
+        while True:
+            try:
+                chosen = self._choose(rule, case, fingerprint, used)
+            except RefusedError as error:
+                raise harm or error from error
+            now = (self._facts[case], self._judge(self._facts[case]))
+            introduced, _ = compare(self._catalogue, now, proven(self._judge(chosen.facts)))
+            if not introduced:
+                return chosen
+            harm = RefusedError(f"it would make {introduced[0].rule} true: {introduced[0].message}")
+
+    def _not_apart(self, case: int, chosen: Chosen) -> None:
+        """Refuses to change which files belong together in one plan with fixes of other cases: all would be guesses."""
+        changes = rejoins(self._facts[case], chosen.facts)
+        if self._rejoined not in (None, case) or (changes and self._fixed - {case}):
+            raise RefusedError("which files belong together changes in between: apply this plan, then plan again")
+
+    def _choose(self, rule: Rule, case: int, fingerprint: str, used: set[int]) -> Chosen:
+        """The first remedy that can be made and, while the rule still fires after it, those that complete it.
+
+        `used` are the remedies that are not to be tried again; those tried are added.
+        """
+        chosen = Chosen((), Level.SAFE, (), (), self._facts[case], self._sources, ())
+        refusals: list[str] = []
+        while (scope := _scope(rule, chosen.facts, fingerprint)) is not None:
+            spec = next(self._applicable(rule, scope, used), None)
+            if spec is None:
+                break
+            used.add(rule.wording.remedies.index(spec))
+            try:
+                chosen = self._add(chosen, spec, scope)
+            except RefusedError as error:
+                refusals.append(str(error))
+        if not chosen.edits:
+            raise RefusedError(refusals[0] if refusals else _by_hand(rule))
+        if scope is not None:
+            raise RefusedError(refusals[0] if refusals else "no fix that can be planned mends it")
+        if not any(chosen.changes) and not any(self._same_step(edit) for edit in chosen.edits):
+            raise RefusedError("the files already hold what the fix would write")
+        return chosen
+
+    def _add(self, chosen: Chosen, spec: RemedySpec, scope: Scope) -> Chosen:
+        actions = [rendered(action, spec.texts, scope) for action in spec.actions]
+        edits = [edit for action in actions for edit in resolve(action, scope, self._untouched)]
+        for edit in edits:
+            self._not_against(edit)
+        sources, changes = chosen.sources.after(edits)
+        facts = chosen.facts
+        item = source_of(scope, facts)
+        for action in actions:
+            facts = simulate(action, facts, scope.view, item)
+        level = max((chosen.level, spec.level, *(LEAST.get(type(edit), Level.SAFE) for edit in edits)), key=_rank_of)
+        return Chosen(
+            (*chosen.titles, message.render(spec.title, spec.texts, scope)),
+            level,
+            (*chosen.acts, *((action, scope.view, item) for action in actions)),
+            (*chosen.edits, *edits),
+            facts,
+            sources,
+            (*chosen.changes, *changes),
+        )
+
+    def _not_against(self, edit: Edit) -> None:
+        """Refuses an edit of what another fix edits in another way."""
+        for step in self._steps:
+            if not _equal(step.edit, edit) and _overlap(step.edit, edit):
+                raise RefusedError(f"it conflicts with the fix of {self._owner[step.id]}: {step.title}")
+
+    # ------------------------------------------------------------------------------------------------------- steps
+
+    def _take(self, rule: Rule, case: int, chosen: Chosen) -> list[int]:
+        """The ids of the fix's steps; an edit that is planned already is not planned twice."""
+        ids: list[int] = []
+        for edit, changes in zip(chosen.edits, chosen.changes, strict=True):
+            known = self._same_step(edit)
+            if known is not None:
+                ids.append(known.id)
+            elif changes:
+                step = self._step(edit, chosen.level, case)
+                self._steps.append(step)
+                self._owner[step.id] = rule.id
+                ids.append(step.id)
+        return list(dict.fromkeys(ids))
+
+    def _same_step(self, edit: Edit) -> Step | None:
+        return next((step for step in self._steps if _equal(step.edit, edit)), None)
+
+    def _step(self, edit: Edit, level: Level, case: int) -> Step:
+        files = touched(edit)
+        return Step(
+            id=len(self._steps) + 1,
+            edit=edit,
+            level=level,
+            title=title_of(edit),
+            needs=f"permission to write {' and '.join(files)}",
+            effect=effect_of(edit, self._facts[case]),
+            inverse=inverse_of(edit),
+            expects={file: self._untouched.digest(file) for file in files},
+        )
+
+    def _spread(self, case: int, chosen: Chosen) -> None:
+        """A file may belong to several cases: the others will see the same change."""
+        for other in range(len(self._facts)):
+            if other == case:
+                continue
+            for action, view, item in chosen.acts:
+                edits = self._edits_in(other, action, view, item)
+                if edits and all(any(_equal(edit, one) for one in chosen.edits) for edit in edits):
+                    self._facts[other] = simulate(action, self._facts[other], view, item)
+
+    def _edits_in(self, case: int, action: Action, view: str, item: Found | None) -> tuple[Edit, ...]:
+        """What the action would come to in another case; nothing where that case has no such fact."""
+        try:
+            return resolve(action, Scope(self._facts[case], view, item), self._untouched)
+        except (RefusedError, LookupError, TypeError):
+            return ()
+
+
+def _rank_of(level: Level) -> int:
+    return level.rank
+
+
+def _scope(rule: Rule, facts: Facts, fingerprint: str) -> Scope | None:
+    """Where the rule fires with this identity, if it does."""
+    return next((scope for scope in firing(rule, derive(facts)) if identity(rule, scope) == fingerprint), None)
+
+
+def _by_hand(rule: Rule) -> str:
+    first = next(iter(rule.wording.remedies), None)
+    return "it is mended by hand" + (f": {first.title}" if first is not None and "{" not in first.title else "")
+
+
+def _equal(left: Edit, right: Edit) -> bool:
+    """Whether both do the same; what a value was before does not matter."""
+    if type(left) is not type(right):
+        return False
+    return all(getattr(left, name) == getattr(right, name) for name in left._fields if name != "old")
+
+
+def _overlap(left: Edit, right: Edit) -> bool:
+    """Whether two different edits speak of the same place."""
+    if not set(touched(left)) & set(touched(right)):
+        return False
+    one, other = getattr(left, "path", None), getattr(right, "path", None)
+    if one is not None and other is not None:
+        shared = min(len(one), len(other))
+        return bool(one[:shared] == other[:shared])
+    names = getattr(left, "name", None), getattr(right, "name", None)
+    # two packages of one file are two places; a file that is created or moved is one place altogether
+    return None in names or names[0] == names[1]

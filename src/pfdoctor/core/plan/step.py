@@ -1,0 +1,204 @@
+"""The nouns of a plan: edits, steps, fixes, what could not be planned, and the forecast.
+
+An edit is what a step does. Edits of files are all there are so far; an edit of another kind (a role assignment, a new
+version of an environment) joins the union `Edit`, and `Sources` and the apply layer learn to try and to perform it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+from pfdoctor.core.model import Json, Level, PfdoctorError
+
+SCHEMA_NAME = "pfdoctor/plan/v1"
+
+YamlPath: TypeAlias = tuple[str | int, ...]
+"""Keys and indexes from the top of a YAML document."""
+
+
+class RefusedError(Exception):
+    """An edit that cannot be made, with the reason in words that follow a file's name or a colon."""
+
+
+class PlanError(PfdoctorError):
+    """A plan file that is none."""
+
+
+class StaleError(PfdoctorError):
+    """What the plan was made for is not what is there now."""
+
+    exit_code = 7
+
+
+class SetValue(NamedTuple):
+    """Give the YAML path of a file a value; `old` is the one it had (null where there was none), redacted."""
+
+    file: str
+    path: YamlPath
+    value: Json
+    old: Json = None
+
+
+class RemoveValue(NamedTuple):
+    """Remove what stands at the YAML path of a file; `old` is the value it had, redacted."""
+
+    file: str
+    path: YamlPath
+    old: Json = None
+
+
+class RenameEntry(NamedTuple):
+    """Give the last key of the YAML path another name."""
+
+    file: str
+    path: YamlPath
+    to: str
+
+
+class WriteRequirement(NamedTuple):
+    """Write, change or (`line` is None) remove the requirement of a package in a requirements or conda file."""
+
+    file: str
+    name: str
+    line: str | None
+
+
+class NewFile(NamedTuple):
+    """Create a file that is not there."""
+
+    file: str
+    content: str
+
+
+class MovedFile(NamedTuple):
+    """Move a file to a name that is free."""
+
+    file: str
+    to: str
+
+
+Edit: TypeAlias = SetValue | RemoveValue | RenameEntry | WriteRequirement | NewFile | MovedFile
+
+_KINDS: dict[str, type] = {
+    "set": SetValue,
+    "remove": RemoveValue,
+    "rename": RenameEntry,
+    "requirement": WriteRequirement,
+    "create-file": NewFile,
+    "move-file": MovedFile,
+}
+
+
+class Step(NamedTuple):
+    """One edit, with what a person decides on and what applying checks before and after it.
+
+    `expects` maps each file it touches to the SHA-256 of its bytes when the plan was made (null: not there).
+    """
+
+    id: int
+    edit: Edit
+    level: Level
+    title: str
+    needs: str
+    effect: str
+    inverse: str
+    expects: dict[str, str | None]
+
+
+class Fix(NamedTuple):
+    """One finding and the steps that mend it, by their ids, in order; steps may be shared between fixes."""
+
+    rule: str
+    case: str
+    subject: str
+    fingerprint: str
+    message: str
+    title: str
+    level: Level
+    steps: tuple[int, ...]
+
+
+class NotPlanned(NamedTuple):
+    """A finding that the plan does not mend, and why."""
+
+    rule: str
+    case: str
+    subject: str
+    fingerprint: str
+    reason: str
+
+
+class Outcome(NamedTuple):
+    """A finding before or after the plan, by its identity and what a person calls it."""
+
+    rule: str
+    case: str
+    subject: str
+    fingerprint: str
+    message: str
+
+
+class Forecast(NamedTuple):
+    """What re-running every rule on the predicted facts comes to.
+
+    `revealed` are findings of rules that could not be decided before: no fix brought them about. Of `undecided` nobody
+    can tell before the facts are collected again.
+    """
+
+    solved: tuple[Outcome, ...]
+    remaining: tuple[Outcome, ...]
+    introduced: tuple[Outcome, ...]
+    revealed: tuple[Outcome, ...]
+    undecided: tuple[Outcome, ...]
+
+
+class Plan(NamedTuple):
+    """What would be done, in order. `paths` are those that were examined, as they were typed."""
+
+    paths: tuple[str, ...]
+    fixes: tuple[Fix, ...]
+    steps: tuple[Step, ...]
+    not_planned: tuple[NotPlanned, ...]
+    forecast: Forecast | None
+
+    def files(self) -> tuple[str, ...]:
+        """Every file that a step touches, each once."""
+        return tuple(dict.fromkeys(file for step in self.steps for file in touched(step.edit)))
+
+    def only(self, ids: set[int]) -> Plan:
+        """The plan with these steps alone, and the fixes that they complete."""
+        fixes = tuple(fix for fix in self.fixes if set(fix.steps) <= ids)
+        kept = {step for fix in fixes for step in fix.steps}
+        return self._replace(fixes=fixes, steps=tuple(one for one in self.steps if one.id in kept))
+
+
+class Sources(Protocol):
+    """What the planner asks of the files. Nothing is written: edits are tried on copies in memory."""
+
+    def digest(self, file: str) -> str | None:
+        """SHA-256 of the file's bytes; None when it is not there."""
+
+    def path_at(self, file: str, line: int, column: int) -> YamlPath | None:
+        """The YAML path of what begins at a place of a file."""
+
+    def after(self, edits: Sequence[Edit]) -> tuple[Sources, tuple[bool, ...]]:
+        """The files after the edits, and whether each changed anything. Raises RefusedError."""
+
+
+def touched(edit: Edit) -> tuple[str, ...]:
+    """The files that an edit reads, writes, creates or takes away."""
+    return (edit.file, edit.to) if isinstance(edit, MovedFile) else (edit.file,)
+
+
+def edit_to_json(edit: Edit) -> dict[str, Json]:
+    kind = next(name for name, one in _KINDS.items() if type(edit) is one)
+    return {"kind": kind, **{key: list(value) if key == "path" else value for key, value in edit._asdict().items()}}
+
+
+def edit_from_json(body: dict[str, Json]) -> Edit:
+    fields = {key: value for key, value in body.items() if key != "kind"}
+    if "path" in fields:
+        fields["path"] = tuple(fields["path"])
+    edit: Edit = _KINDS[body["kind"]](**fields)
+    return edit

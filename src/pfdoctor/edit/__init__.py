@@ -1,0 +1,1 @@
+"""Edits of texts: what a step changes, and not a byte besides. Nothing here writes a file."""

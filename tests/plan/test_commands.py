@@ -1,0 +1,214 @@
+"""`plan`, `apply`, `undo` and `check --fix` as a person runs them: output, exit codes, and what never leaves."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jsonschema
+import pytest
+
+from pfdoctor.cli.main import main
+
+DEPLOYMENT = "work/deploy/deployment.yml"
+# obviously made up, and still of the form that Azure gives such keys
+CANARY = "0123456789abcdef" * 2
+VARIABLES = f"API_KEY: {CANARY}, APPLICATIONINSIGHTS_CONNECTION_STRING: InstrumentationKey-{CANARY}"
+FAULTY = {
+    "deploy/deployment.yml": [
+        "request_timeout_ms: 90000, max_concurrent_requests_per_instance: 4}\nenvironment_variables: {",
+        f"max_concurrent_requests_per_instance: 4}}\napi_key: {CANARY}\nenvironment_variables: {{{VARIABLES}, ",
+    ],
+    "flow/requirements.txt": f"--extra-index-url https://user:{CANARY}@feed.example.com/simple\npromptflow==1.17.2\n",
+}
+
+
+NO_PLACE = {
+    "schema": "pfdoctor/plan/v1",
+    "paths": ["nowhere"],
+    "fixes": [],
+    "steps": [],
+    "not_planned": [],
+    "forecast": None,
+}
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, repository: Any) -> Callable[..., Ended]:
+    monkeypatch.chdir(repository.root.parent)
+    monkeypatch.setenv("XDG_STATE_HOME", str(repository.root.parent / "state"))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    def invoke(*arguments: str) -> Ended:
+        capsys.readouterr()
+        code = main(list(arguments))
+        return Ended(code, *capsys.readouterr())
+
+    return invoke
+
+
+@pytest.fixture
+def faulty(repository: Any) -> Any:
+    return repository.write(FAULTY)
+
+
+def test_plan_apply_undo(faulty: Any, run: Callable[..., Ended], root: Path) -> None:
+    untouched = faulty.bytes()
+    shown = run("plan", "work", "-o", "plan.json")
+    assert shown.code == 0
+    assert "fix[request-timeout-default]" in shown.out
+    assert "+request_settings: {max_concurrent_requests_per_instance: 4, request_timeout_ms: 90000}" in shown.out
+    assert "what-if" in shown.out
+    assert "pfdoctor apply plan.json" in shown.err
+    schema = json.loads((root / "docs" / "schema" / "plan.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(Path("plan.json").read_text("utf-8")))
+    assert faulty.bytes() == untouched
+    applied = run("apply", "plan.json", "--yes", "--fix-level", "review")
+    assert applied.code == 0, applied.err
+    assert "applied and verified" in applied.err
+    assert faulty.bytes() != untouched
+    assert run("apply", "plan.json", "--yes", "--fix-level", "review").code == 0
+    undone = run("undo", "plan.json.journal")
+    assert undone.code == 0
+    assert "step 1 was undone" in undone.err
+    assert faulty.bytes() == untouched
+    assert "nothing to undo" in run("undo", "plan.json.journal").err
+
+
+def test_no_secret_leaves(faulty: Any, run: Callable[..., Ended]) -> None:
+    said = [
+        run("plan", "work", "-v", "-o", "plan.json"),
+        run("plan", "work", "-o", "-"),
+        run("check", "work", "--diff"),
+    ]
+    said += [run("apply", "plan.json", "--dry-run"), run("apply", "plan.json", "--yes", "--fix-level", "review")]
+    assert said[-1].code == 0, said[-1].err
+    assert "APPLICATIONINSIGHTS_CONNECTION_STRING" in said[0].out
+    for ended in said:
+        assert CANARY not in ended.out + ended.err
+    assert CANARY not in Path("plan.json").read_text("utf-8")
+    assert CANARY not in Path("plan.json.journal").read_text("utf-8")
+    assert (faulty.root / "flow/requirements.txt").read_text().startswith(f"--extra-index-url https://user:{CANARY}@")
+    assert CANARY not in run("undo", "plan.json.journal").err
+
+
+def test_the_same_bytes(faulty: Any, run: Callable[..., Ended]) -> None:
+    assert faulty.plan().steps
+    assert run("plan", "work", "-o", "-").out == run("plan", "work", "-o", "-").out
+
+
+@pytest.mark.parametrize(("change", "code"), [(FAULTY, 8), ({}, 0)])
+def test_pending_changes_have_a_code(repository: Any, run: Callable[..., Ended], change: Any, code: int) -> None:
+    repository.write(change)
+    ended = run("plan", "work", "--rule", "deployment/*", "--detailed-exitcode", "--no-what-if")
+    assert ended.code == code
+    assert "what-if" not in ended.out
+
+
+def test_without_a_terminal_only_what_is_safe_runs(faulty: Any, run: Callable[..., Ended]) -> None:
+    run("plan", "work", "-o", "plan.json")
+    applied = run("apply", "plan.json")
+    assert applied.code == 0
+    assert "left out: [review] promptflow-pinned-on-runtime-image" in applied.err
+    assert "request_timeout_ms: 90000" in (faulty.root / "deploy/deployment.yml").read_text()
+    assert "promptflow==1.17.2" in (faulty.root / "flow/requirements.txt").read_text()
+
+
+def test_at_a_terminal_it_asks(faulty: Any, run: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    run("plan", "work", "--rule", "promptflow-pinned-on-runtime-image", "-o", "plan.json")
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    refused = run("apply", "plan.json")
+    assert refused.code == 0
+    assert "apply it?" in refused.err
+    assert "promptflow==1.17.2" in (faulty.root / "flow/requirements.txt").read_text()
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert "1 fix applied and verified" in run("apply", "plan.json").err
+
+
+def test_a_dry_run_changes_nothing(faulty: Any, run: Callable[..., Ended]) -> None:
+    untouched = faulty.bytes()
+    run("plan", "work", "-o", "plan.json")
+    assert "+++ b/deploy/deployment.yml" in run("apply", "plan.json", "--dry-run").out
+    assert faulty.bytes() == untouched
+    assert not Path("plan.json.journal").exists()
+
+
+def test_a_stale_plan_is_7(faulty: Any, run: Callable[..., Ended]) -> None:
+    assert faulty.plan("request-timeout-default").steps
+    run("plan", "work", "-o", "plan.json")
+    with Path(DEPLOYMENT).open("a", encoding="utf-8") as file:
+        file.write("description: mine\n")
+    ended = run("apply", "plan.json")
+    assert ended.code == 7
+    assert "deploy/deployment.yml was changed since the plan was made; nothing was changed: plan again" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is no JSON"),
+        ("{}", "is no plan"),
+        ('{"schema": "pfdoctor/plan/v1"}', "does not have the shape of a plan"),
+        (json.dumps(NO_PLACE), "is for nowhere, which is not here"),
+    ],
+)
+def test_what_is_no_plan_is_said(run: Callable[..., Ended], text: str, said: str) -> None:
+    Path("plan.json").write_text(text)
+    ended = run("apply", "plan.json")
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_nothing_to_plan_for_is_5(run: Callable[..., Ended]) -> None:
+    Path("empty").mkdir()
+    assert run("plan", "empty").code == 5
+
+
+def test_check_fixes(faulty: Any, run: Callable[..., Ended]) -> None:
+    untouched = faulty.bytes()
+    diff = run("check", "work", "--diff")
+    assert diff.code == 1
+    assert "request_timeout_ms: 90000" in diff.out
+    assert faulty.bytes() == untouched
+    fixed = run("check", "work", "--fix", "--exit-zero")
+    assert fixed.code == 0, fixed.err
+    assert "fixed: request-timeout-default" in fixed.err
+    assert "request-timeout-default" not in fixed.out
+    journal = fixed.err.rpartition("pfdoctor undo ")[2].strip()
+    assert run("undo", journal).code == 0
+    assert faulty.bytes() == untouched
+    both = run("check", "work", "--fix", "--fix-level", "review", "--yes", "--select", "requirements/*")
+    assert "fixed: promptflow-pinned-on-runtime-image" in both.err
+    assert "request_timeout_ms: 90000" not in (faulty.root / "deploy/deployment.yml").read_text()
+    assert run("check", "--fix", "--facts", "facts.json").code == 2
+
+
+READER = """
+import sys
+from pfdoctor.cli.main import main
+for arguments in (["check", "work"], ["plan", "work", "-o", "plan.json"], ["check", "work", "--diff"]):
+    main(arguments)
+print([name for name in sys.modules if name.startswith("pfdoctor.apply")])
+"""
+
+
+def test_what_only_reads_does_not_even_load_what_writes(faulty: Any) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", READER], cwd=faulty.root.parent, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
