@@ -274,6 +274,14 @@ def test_the_role_of_selfcheck_is_small_and_rules_can_be_chosen(capsysbinary: py
     assert table.ASSIGNMENTS not in chosen
 
 
+def test_apply_may_write_what_remedies_write_and_nothing_else(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    more = set(printed(capsysbinary, "--command", "apply")["Actions"]) - set(printed(capsysbinary)["Actions"])
+    assert more <= {*table.WRITES.values(), *table.WRITES_OF_FACT.values()}
+    assert table.WRITES["assign_role"] in more
+    one = printed(capsysbinary, "--command", "apply", "--select", "connection-secrets-denied")["Actions"]
+    assert [name for name in one if not name.endswith(("/read", "/getLogs/action"))] == [table.WRITES["assign_role"]]
+
+
 def test_every_format_holds_every_operation(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     actions = printed(capsysbinary)["Actions"]
     for form, quote in (("table", ""), ("bicep", "'"), ("terraform", '"')):

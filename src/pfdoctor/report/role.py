@@ -15,11 +15,15 @@ SCOPE = "/subscriptions/SUBSCRIPTION_ID"
 
 
 class Operation(NamedTuple):
-    """An operation of Azure, and the rules that cannot be decided without it; `base`: nothing works without it."""
+    """An operation of Azure, and the rules that cannot be decided without it; `base`: nothing works without it.
+
+    Of one that `writes` they are the rules whose remedies take it.
+    """
 
     name: str
     rules: tuple[str, ...]
     base: bool = False
+    writes: bool = False
 
 
 class Role(NamedTuple):
@@ -128,14 +132,22 @@ def as_table(role: Role, width: int) -> list[Line]:
         lines.append(line(title if operations else f"{title}: none"))
         longest = max((len(one.name) for one in operations), default=0)
         for one in sorted(operations, key=lambda one: one.name.lower()):
-            why = "everything" if one.base else count(len(one.rules), "rule") if one.rules else "the command itself"
-            lines.append(line(f"  {one.name:<{longest}}  ", Span(why, "dim")))
+            lines.append(line(f"  {one.name:<{longest}}  ", Span(_purpose(one), "dim")))
         lines.append(EMPTY)
     if role.built_in:
         more = "which grants more" if len(role.built_in) == 1 else "which together grant more"
         lines += wrap([Span(f"built-in instead: {' + '.join(role.built_in)}, {more}")], width, "", "  ")
-    create = "pfdoctor permissions --format json > role.json; az role definition create --role-definition @role.json"
+    create = "the same with --format json > role.json; az role definition create --role-definition @role.json"
     return [*lines, *wrap([Span("create it: "), Span(create, "fix")], width, "", "  ")]
+
+
+def _purpose(operation: Operation) -> str:
+    if operation.base:
+        return "everything"
+    if not operation.rules:
+        return "the command itself"
+    rules = count(len(operation.rules), "rule")
+    return f"the remedies of {rules}" if operation.writes else rules
 
 
 def _list(opening: str, closing: str, items: Iterable[str]) -> list[str]:
@@ -192,18 +204,19 @@ def lacking_table(role: Role, lacking: list[Lacking], width: int, *, verbose: bo
         mark = Span("missing", "error") if one.held is False else Span("not seen", "warning")
         lines.append(line(mark, f"  {one.operation.name}"))
         lines += wrap([Span(f"at {one.at}{f': {one.why}' if one.why else ''}", "dim")], width, "         ", "         ")
-        rules = one.operation.rules
-        lost = "nothing can be read without it" if one.operation.base else _lost(rules, verbose=verbose)
+        lost = "nothing can be read without it" if one.operation.base else _lost(one.operation, verbose=verbose)
         lines += wrap([Span(lost)], width, "         ", "         ")
     gone = sum(one.held is False for one in lacking)
-    left_open = {rule for one in lacking if one.held is False for rule in one.operation.rules}
+    missing = [one.operation for one in lacking if one.held is False and not one.operation.writes]
+    left_open = {rule for one in missing for rule in one.rules}
     said = f"{gone} of {total} operations are missing: {count(len(left_open), 'rule')} can be left open by that"
     return [*lines, EMPTY, *wrap([Span(said, "strong")], width)]
 
 
-def _lost(rules: tuple[str, ...], *, verbose: bool) -> str:
+def _lost(operation: Operation, *, verbose: bool) -> str:
+    rules = operation.rules
     if not rules:
         return "the command itself needs it"
     shown = rules if verbose else rules[:4]
     more = f" and {len(rules) - len(shown)} more" if len(rules) > len(shown) else ""
-    return f"left open without it: {', '.join(shown)}{more}"
+    return f"{'not mended' if operation.writes else 'left open'} without it: {', '.join(shown)}{more}"

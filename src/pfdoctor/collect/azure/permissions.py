@@ -31,7 +31,6 @@ VM_SIZES = f"{ML}/locations/vmSizes/read"
 USAGES = f"{ML}/locations/usages/read"
 
 ASSIGNMENTS = f"{_AUTHORIZATION}/roleAssignments/read"
-ASSIGN = f"{_AUTHORIZATION}/roleAssignments/write"
 DEFINITIONS = f"{_AUTHORIZATION}/roleDefinitions/read"
 DENIES = f"{_AUTHORIZATION}/denyAssignments/read"
 ELIGIBLE = f"{_AUTHORIZATION}/roleEligibilityScheduleInstances/read"
@@ -52,6 +51,21 @@ SEARCH = "Microsoft.Search/searchServices/read"
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities/read"
 
 _DENIED = (ASSIGNMENTS, DEFINITIONS, DENIES, ELIGIBLE, LOCKS)
+
+WRITES: dict[str, str] = {
+    "assign_role": f"{_AUTHORIZATION}/roleAssignments/write",
+    "route_traffic": f"{_WORKSPACES}/onlineEndpoints/write",
+    "register_provider": "*/register/action",
+    "sync_keys": f"{_WORKSPACES}/resynckeys/action",
+}
+"""The operation that carries out each kind of action of a remedy in Azure."""
+
+WRITES_OF_FACT: dict[str, str] = {
+    "endpoint": f"{_WORKSPACES}/onlineEndpoints/write",
+    "deployment": f"{_WORKSPACES}/onlineEndpoints/deployments/write",
+    "environment": f"{_WORKSPACES}/environments/versions/write",
+}
+"""The operation that changes a fact in Azure, by what it is a fact of."""
 
 FINDING = (WORKSPACE, ENDPOINT, DEPLOYMENT)
 """What it takes to find an endpoint at all, whichever facts are wanted."""
