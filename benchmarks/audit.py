@@ -22,8 +22,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pfdoctor.simulator import Simulator  # noqa: E402
 from tests.fleet import fleet  # noqa: E402
+
+from pfdoctor.simulator import Simulator  # noqa: E402
 
 CONCURRENCY = 64
 LATENCY = 0.08

@@ -124,7 +124,7 @@ class _Audit:
             state.add(entry)
             self._how.told(entry, len(state.done), total)
 
-        await self._all(interleaved(again), ended_again)
+        await self._all(list(interleaved(again)), ended_again)
 
     async def _all(self, endpoints: list[Endpoint], ended: Callable[..., None]) -> None:
         waiting = iter(endpoints)
