@@ -58,9 +58,11 @@ class Fleet:
         self._files += 1
         kept = State(state or self.folder / f"state-{self._files}.jsonl", header)
         limits = Limits(request=5.0, backoff=0.0, sleep=_no_sleep)
-        settings = How(
-            lambda facts: diagnose(facts, catalogue), catalogue.symptoms, self.environment, limits=limits
-        )._replace(**how)
+
+        async def examine(facts: Any) -> Any:
+            return diagnose(facts, catalogue)
+
+        settings = How(examine, catalogue.symptoms, self.environment, limits=limits)._replace(**how)
 
         async def go() -> None:
             async with make_credential("managed-identity", cloud, self.environment, None) as credential:

@@ -33,7 +33,7 @@ def _found(tiny: Any, **scope: Any) -> list[int]:
     return sorted(int(one["name"].removeprefix("chat-")) for one in report["endpoints"])
 
 
-def _nothing(facts: Any) -> Any:
+async def _nothing(facts: Any) -> Any:
     from pfdoctor.core.model import CaseResult
 
     return CaseResult(facts.case["name"], "deployment", (), (), {})
@@ -112,8 +112,9 @@ def test_each_endpoint_is_in_one_shard_and_none_is_far_larger() -> None:
 
 
 def test_subscriptions_take_turns() -> None:
-    order = interleaved([_endpoint(number, number % 2) for number in range(6)])
-    assert [one.subscription[-1] for one in order] == ["0", "1", "0", "1", "0", "1"]
+    endpoints = [_endpoint(number, number % 3) for number in range(6)]
+    assert [one.subscription[-1] for one in interleaved(endpoints)] == ["0", "1", "2", "0", "1", "2"]
+    assert [one.subscription[-1] for one in interleaved(endpoints, lanes=2)] == ["0", "1", "0", "1", "2", "2"]
 
 
 def test_a_report_is_read_by_a_machine_line_by_line(tiny: Any) -> None:

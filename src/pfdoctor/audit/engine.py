@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from pfdoctor.audit.fleet import Endpoint, Shard, interleaved
@@ -27,7 +27,7 @@ from pfdoctor.report.summary import INTERNAL
 _ROOM = 5000
 """Readings that are kept for other endpoints: those of some hundred workspaces, and some 40 MB."""
 
-Examine = Callable[[Facts], CaseResult]
+Examine = Callable[[Facts], Awaitable[CaseResult]]
 Told = Callable[[dict[str, Json], int, int], None]
 """Told of each entry as it comes, how many there are by now, and how many there will be."""
 
@@ -124,7 +124,7 @@ class _Audit:
             state.add(entry)
             self._how.told(entry, len(state.done), total)
 
-        await self._all(interleaved(again), ended_again)
+        await self._all(list(interleaved(again)), ended_again)
 
     async def _all(self, endpoints: list[Endpoint], ended: Callable[..., None]) -> None:
         waiting = iter(endpoints)
@@ -175,4 +175,5 @@ class _Audit:
 
     async def _examined(self, reader: Reader, endpoint: Endpoint, how: Collection) -> list[tuple[Facts, CaseResult]]:
         facts = await collect_through(reader, endpoint.target, self._caller, how, self._login)
-        return [(one, self._how.examine(one)) for one in facts]
+        results = await asyncio.gather(*map(self._how.examine, facts))
+        return list(zip(facts, results, strict=True))

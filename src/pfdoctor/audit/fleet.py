@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from itertools import chain, zip_longest
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pfdoctor.collect.azure import Target
@@ -58,12 +57,21 @@ class Shard(NamedTuple):
         return {"index": self.part, "of": self.of}
 
 
-def interleaved(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-    """The endpoints in the order to read them: the subscriptions by turns, for each has a limit of its own.
+def interleaved(endpoints: Iterable[Endpoint], lanes: int = 50) -> Iterator[Endpoint]:
+    """The endpoints in the order to read them: subscriptions by turns, for each has a limit of its own.
 
-    Within a subscription workspace by workspace, so that what its endpoints share is at hand.
+    At most `lanes` of them take turns, and within each it goes workspace by workspace: so what endpoints share is
+    still at hand when the next one wants it.
     """
-    lanes: defaultdict[str, list[Endpoint]] = defaultdict(list)
+    waiting: defaultdict[str, deque[Endpoint]] = defaultdict(deque)
     for endpoint in sorted(endpoints, key=lambda one: one.key):
-        lanes[endpoint.subscription.lower()].append(endpoint)
-    return [one for one in chain.from_iterable(zip_longest(*lanes.values())) if one is not None]
+        waiting[endpoint.subscription.lower()].append(endpoint)
+    coming = deque(waiting.values())
+    turns = deque(coming.popleft() for _ in range(min(lanes, len(coming))))
+    while turns:
+        lane = turns.popleft()
+        yield lane.popleft()
+        if lane:
+            turns.append(lane)
+        elif coming:
+            turns.append(coming.popleft())

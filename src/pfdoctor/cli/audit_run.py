@@ -15,7 +15,7 @@ from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json
 from pfdoctor.core.rule import Catalogue, Rule
-from pfdoctor.report.style import plain, visible
+from pfdoctor.report.style import plain
 
 if TYPE_CHECKING:
     from pfdoctor.audit.fleet import Shard
@@ -107,6 +107,7 @@ class Audited(NamedTuple):
         """
         from pfdoctor.audit.engine import How, audit
         from pfdoctor.audit.report import Run, make_report
+        from pfdoctor.cli.audit_examiner import Examiner, broke
         from pfdoctor.cli.audit_progress import AuditBar
         from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.pipeline import Limits
@@ -114,6 +115,7 @@ class Audited(NamedTuple):
 
         wanted, cloud, state = self.run.wanted, self.cloud, self.state
         with ExitStack() as stack:
+            examiner = stack.enter_context(Examiner(self.run.examine))
             bar = stack.enter_context(AuditBar(wanted=self.progress))
             sinks = [stack.enter_context(sink(target)) for target in streams]
             for entry in state.entries() if sinks else ():
@@ -126,14 +128,14 @@ class Audited(NamedTuple):
             # waiting in the queue of a throttled subscription is no reason to give up
             limits = Limits(read=wanted.timeout, request=3600.0)
             how = How(
-                self.run.examine,
+                examiner,
                 self.run.catalogue.symptoms,
                 os.environ,
                 wanted.concurrency,
                 wanted.metrics,
                 limits,
                 told=told,
-                broke=_Bugs(),
+                broke=broke,
             )
 
             async def go() -> None:
@@ -210,25 +212,6 @@ def _write(sinks: Iterable[Sink], entry: dict[str, Json]) -> None:
 
     for one in sinks:
         one.write(encode({"kind": "endpoint", **entry}) + "\n")
-
-
-class _Bugs:
-    """Tells of each bug of ours once, however many endpoints meet it."""
-
-    def __init__(self) -> None:
-        self._told: set[tuple[str, int]] = set()
-
-    def __call__(self, name: str, error: Exception) -> str:
-        from pfdoctor.cli.crash import record
-
-        kind, trace = type(error).__name__, error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace is not None else (kind, 0)
-        if place not in self._told:
-            self._told.add(place)
-            say(f"{visible(name)}: internal error ({kind}): this is a bug in pfdoctor; {record(error)}")
-        return f"internal error ({kind}): a bug in pfdoctor, told on stderr"
 
 
 def _own_state() -> Path:
