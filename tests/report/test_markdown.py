@@ -156,6 +156,16 @@ def test_hostile_content_does_not_change_the_shape_of_a_report(text: str) -> Non
     assert [tag for tag in tags[0] if tag != "code"] == [tag for tag in tags[1] if tag != "code"]
 
 
+def test_the_headline_tells_what_is_proven_from_what_is_not() -> None:
+    guess = finding("quota-too-small", status="suspected")
+    assert render_audit(audit(endpoint("a", finding(), guess))).startswith("# pfdoctor audit: 1 error, 1 not proven\n")
+
+
+def test_what_the_log_shows_stands_with_its_cause() -> None:
+    text = render_document(_report("plain"))
+    assert "| x plain | `r` confirmed |\n| b | follows from `worker-crashed` |\n| c | none of the rules" in text
+
+
 def _report(text: str) -> dict[str, Any]:
     remedy = {"title": f"x {text}", "level": "review", "edits": [f"x {text}"], "steps": f"x {text}", "actions": []}
     evidence = {"path": f"x {text}", "value": text, "file": None, "line": None, "source": None}
@@ -178,4 +188,14 @@ def _report(text: str) -> dict[str, Any]:
         "not_checked": [{"rule": "r", "cases": ["c"], "missing": missing}],
         "problems": [{"path": f"x {text}", "problem": "missing", "detail": f"x {text}"}],
         "notices": [f"x {text}"],
+        "cases": [
+            {
+                "name": f"x {text}",
+                "differentials": [
+                    {"title": f"x {text}", "causes": [{"rule": "r", "status": "confirmed"}], "follows": []},
+                    {"title": "b", "causes": [{"rule": "r", "status": "pass"}], "follows": ["worker-crashed"]},
+                    {"title": "c", "causes": [], "follows": []},
+                ],
+            }
+        ],
     }

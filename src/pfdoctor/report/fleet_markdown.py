@@ -38,7 +38,8 @@ def render_difference(difference: Difference, most: int = MOST_BYTES) -> str:
 def _blocks(audit: dict[str, Json], difference: Difference | None) -> Iterator[Block]:
     summary, run = audit["summary"], audit["run"]
     states = summary["states"]
-    yield Block(f"# pfdoctor audit: {headline(summary['by_severity'])}\n")
+    found = (finding for endpoint in audit["endpoints"] for finding in endpoint["findings"])
+    yield Block(f"# pfdoctor audit: {headline(found)}\n")
     told = (
         f"{count(summary['endpoints'], 'endpoint')}: {states['findings']:,} with findings, {states['unknown']:,} "
         f"unknown, {states['healthy']:,} healthy, {states['gone']:,} gone. "

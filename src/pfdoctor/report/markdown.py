@@ -5,9 +5,10 @@ It is made of the JSON report, so that both say the same. What it quotes is esca
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from pfdoctor.core.model import Json, Report
+from pfdoctor.core.model import Json, Report, Status
 from pfdoctor.report.json import document, encode
 from pfdoctor.report.markdown_text import MOST_BYTES, Block, code, code_cell, joined, link, prose, table
 from pfdoctor.report.style import count
@@ -32,7 +33,7 @@ def render_document(report: dict[str, Json], most: int = MOST_BYTES) -> str:
 
 def _blocks(report: dict[str, Json]) -> Iterator[Block]:
     summary = report["summary"]
-    yield Block(f"# pfdoctor: {headline(summary['by_severity'])}\n")
+    yield Block(f"# pfdoctor: {headline(report['findings'])}\n")
     outcomes = summary["outcomes"]
     told = (
         f"{count(summary['cases'], 'case')}, {count(summary['rules'], 'rule')}: {outcomes['pass']:,} passed, "
@@ -45,6 +46,8 @@ def _blocks(report: dict[str, Json]) -> Iterator[Block]:
     if report["problems"]:
         rows = ((code_cell(one["path"]), prose(one["detail"])) for one in report["problems"])
         yield Block("**Not examined**\n\n" + table(("what", "why"), rows))
+    for case in report["cases"]:
+        yield from _symptoms(case)
     by_case: dict[str, list[dict[str, Json]]] = {}
     for finding in sorted(report["findings"], key=worst_first):
         by_case.setdefault(finding["case"], []).append(finding)
@@ -54,10 +57,28 @@ def _blocks(report: dict[str, Json]) -> Iterator[Block]:
     yield from _not_checked(report["not_checked"])
 
 
-def headline(by_severity: dict[str, Json]) -> str:
-    """`2 errors, 1 warning`, or that nothing was found."""
+def _symptoms(case: dict[str, Json]) -> Iterator[Block]:
+    """What the logs of the case show, and what accounts for it."""
+    if case["differentials"]:
+        rows = [(prose(one["title"]), _accounts(one)) for one in case["differentials"]]
+        yield Block(f"**Seen in the log of {prose(case['name'])}**\n\n" + table(("symptom", "cause"), rows))
+
+
+def _accounts(differential: dict[str, Json]) -> str:
+    found = [one for one in differential["causes"] if one["status"] in _STATUSES]
+    if found:
+        return ", ".join(f"{code_cell(one['rule'])} {one['status']}" for one in found)
+    if differential["follows"]:
+        return f"follows from {', '.join(map(code_cell, differential['follows']))}"
+    return "none of the rules accounts for it"
+
+
+def headline(findings: Iterable[dict[str, Json]]) -> str:
+    """`2 errors, 1 warning, 3 not proven`, or that nothing was found."""
+    kinds = Counter(one["severity"] if Status(one["status"]).counts else "" for one in findings)
     nouns = {"error": "error", "warning": "warning", "info": "note"}
-    told = [count(by_severity[one], nouns[one]) for one in SEVERITIES if by_severity[one]]
+    told = [count(kinds[one], nouns[one]) for one in SEVERITIES if kinds[one]]
+    told += [f"{kinds['']:,} not proven"] if kinds[""] else []
     return ", ".join(told) or "nothing found"
 
 
