@@ -26,7 +26,15 @@ def test_the_service_knows_better_how_many_are_left() -> None:
     bucket.learn(0.0, remaining=2, retry_after=None)
     assert [bucket.take(0.0) for _ in range(2)] == [0.0, 0.0]
     assert bucket.take(0.0) > 0
-    bucket.learn(0.0, remaining=9999, retry_after=None)
+    bucket.learn(0.0, remaining=200, retry_after=None)
+    assert bucket.take(0.0) > 0
+
+
+def test_a_service_with_other_limits_is_not_paced_until_it_runs_low() -> None:
+    bucket = Bucket(0.0)
+    bucket.learn(0.0, remaining=11999, retry_after=None)
+    assert [bucket.take(0.0) for _ in range(500)] == [0.0] * 500
+    bucket.learn(0.0, remaining=100, retry_after=None)
     assert bucket.take(0.0) > 0
 
 

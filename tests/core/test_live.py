@@ -141,7 +141,7 @@ class TestDrift:
 
 
 def test_who_uses_connections_that_were_not_read_stays_unknown() -> None:
-    declared = {"flow": {}, "needs": {"connections": [{"name": "aoai", "node": "ask"}]}}
+    declared: Json = {"flow": {}, "needs": {"connections": [{"name": "aoai", "node": "ask"}]}}
     assert live_of({"connections": UNKNOWN}, declared=declared)["connections"] == UNKNOWN
     partly = {"$incomplete": UNKNOWN["$unknown"], "items": [{"name": "AOAI"}, {"name": UNKNOWN}, UNKNOWN]}
     marked = live_of({"connections": partly}, declared=declared)["connections"]

@@ -8,5 +8,19 @@ import gc
 # It stands here because it has to come before typer is imported.
 gc.set_threshold(100_000, 20, 20)
 
-COMMANDS = ("check", "diagnose", "plan", "apply", "undo", "access", "demo", "selfcheck", "facts", "explain", "rules")
+COMMANDS = (
+    "check",
+    "diagnose",
+    "audit",
+    "plan",
+    "apply",
+    "undo",
+    "access",
+    "permissions",
+    "demo",
+    "selfcheck",
+    "facts",
+    "explain",
+    "rules",
+)
 """The commands in the order of the help; `pfdoctor.cli.<name>` holds the `app` of each."""

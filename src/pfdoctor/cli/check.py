@@ -155,7 +155,7 @@ def check(
         report = examine_live(run, given_paths(paths, files_from), asked)
     else:
         report = _examine(run, paths, files_from, progress=not (no_progress or quiet))
-    return delivery.deliver(report, nothing=NOTHING)
+    return delivery.deliver(report, run.rules, nothing=NOTHING)
 
 
 def _snapshot(

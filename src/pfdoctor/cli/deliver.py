@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.core.model import PfdoctorError, Report, Severity
 
 if TYPE_CHECKING:
+    from pfdoctor.core.rule import Rule
     from pfdoctor.report.summary import Gate
 
 
@@ -21,20 +23,16 @@ class Delivery(NamedTuple):
     verbose: bool = False
     statistics: bool = False
 
-    def deliver(self, report: Report, *, nothing: str) -> int:
-        """Write the report everywhere; the exit code. `nothing` is said when there was nothing to examine."""
-        for kind, target in self.destinations:
-            if kind == "json":
-                self._write_json(report, target)
-            else:
-                self._write_text(report, target)
-        return self._finish(report, nothing)
-
-    def _write_json(self, report: Report, target: str) -> None:
+    def deliver(self, report: Report, rules: Sequence[Rule], *, nothing: str) -> int:
+        """Write the report everywhere; the exit code. `rules` are those that ran; `nothing` is said where none did."""
         from pfdoctor.cli.output import write
-        from pfdoctor.report.json import render
 
-        write(render(report, self.gate), target)
+        for kind, target in self.destinations:
+            if kind == "text":
+                self._write_text(report, target)
+            else:
+                write(_rendered(kind, report, self.gate, rules), target)
+        return self._finish(report, nothing)
 
     def _write_text(self, report: Report, target: str) -> None:
         # imported here: laying out text is nothing that a program reading JSON should wait for
@@ -60,6 +58,20 @@ class Delivery(NamedTuple):
         if not report.cases:
             say(f"error: nothing to examine{'' if report.problems else f': {nothing}'}")
         return summarise(report, self.gate).exit_code
+
+
+def _rendered(kind: str, report: Report, gate: Gate, rules: Sequence[Rule]) -> str:
+    """The report in one of the formats for programs, whose module is imported when it is asked for."""
+    match kind:
+        case "github" | "azure":
+            from pfdoctor.report.annotations import azure, github
+
+            return github(report, gate) if kind == "github" else azure(report, gate)
+        case "sarif" | "junit":
+            text: str = import_module(f"pfdoctor.report.{kind}").render(report, gate, rules)
+        case _:
+            text = import_module(f"pfdoctor.report.{kind}").render(report, gate)
+    return text
 
 
 def gate(fail_on: str, *, fail_on_unknown: bool, exit_zero: bool) -> Gate:

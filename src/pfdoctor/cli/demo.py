@@ -83,7 +83,7 @@ def demo(
         color,
         verbose=verbose > 0,
     )
-    code = delivery.deliver(report, nothing="the simulated workspace holds no deployment")
+    code = delivery.deliver(report, run.rules, nothing="the simulated workspace holds no deployment")
     # the report ends with the code of the command that is shown; the demo itself has done what it was asked for
     return 0 if code == 1 else code
 

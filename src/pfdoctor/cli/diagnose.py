@@ -132,12 +132,12 @@ def diagnose(
             raise PfdoctorError("--facts replays a snapshot, so it takes no PATH")
         if facts == "-" and "-" in (log or ()):
             raise PfdoctorError("standard input is either the snapshot or the log: give one of them as a file")
-        return delivery.deliver(_replayed(run, facts, Inputs(None, None, log, live)), nothing=NOTHING)
+        return delivery.deliver(_replayed(run, facts, Inputs(None, None, log, live)), run.rules, nothing=NOTHING)
     if not (log or live.given.any):
         raise PfdoctorError(f"nothing to go on: {NOTHING}")
     if not live.given.any:
         refuse(context, "which endpoint is to be called? Name it by --endpoint (-e)", *PROBES)
-    return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), nothing=NOTHING)
+    return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), run.rules, nothing=NOTHING)
 
 
 def _replayed(run: Run, name: str, inputs: Inputs) -> Report:

@@ -11,7 +11,7 @@ import typer
 from pfdoctor.core.model import Confidence, PfdoctorError, Severity
 
 COLOURS = ("auto", "always", "never")
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "sarif", "junit", "github", "azure", "markdown", "openmetrics")
 SEVERITIES = tuple(map(str, reversed(Severity)))
 CONFIDENCES = tuple(map(str, reversed(Confidence)))
 CREDENTIALS = (

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pfdoctor.core.model import PfdoctorError
 from pfdoctor.report.style import Line, coloured, plain
@@ -28,6 +30,40 @@ def write(text: str, target: str = STDOUT) -> None:
         Path(target).write_bytes(data)
     except OSError as error:
         raise PfdoctorError(f"cannot write {target}: {error.strerror}") from error
+
+
+class Sink:
+    """A file that is written bit by bit, or stdout. Raises PfdoctorError as `write` does."""
+
+    def __init__(self, file: IO[bytes] | None, target: str) -> None:
+        self._file = file
+        self._target = target
+
+    def write(self, text: str) -> None:
+        """Writes, and lets the reader have it at once."""
+        data = text.encode("utf-8", "backslashreplace")
+        if self._file is None:
+            _to_stdout(data)
+            return
+        try:
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise PfdoctorError(f"cannot write {self._target}: {error.strerror}") from error
+
+
+@contextmanager
+def sink(target: str) -> Iterator[Sink]:
+    """A sink to a new file, or to stdout for `-`."""
+    if target == STDOUT:
+        yield Sink(None, target)
+        return
+    try:
+        opened = Path(target).open("wb")  # noqa: SIM115 - closed below; only the opening may fail as the user's mistake
+    except OSError as error:
+        raise PfdoctorError(f"cannot write {target}: {error.strerror}") from error
+    with opened:
+        yield Sink(opened, target)
 
 
 def print_lines(lines: Iterable[Line], color: str) -> None:

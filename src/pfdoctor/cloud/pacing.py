@@ -2,6 +2,8 @@
 
 250 reads at once and 25 a second after that, for each subscription and caller (Microsoft Learn, "Understand how Azure
 Resource Manager throttles requests"). The bucket starts a little below that and believes what the answers say.
+Azure Resource Graph has one of its own for each caller, some 15 queries in 5 seconds (Microsoft Learn, "Guidance for
+throttled requests in Azure Resource Graph").
 """
 
 from __future__ import annotations
@@ -16,10 +18,17 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 
 from pfdoctor.core.pattern import Pattern
 
-_SIZE = 240.0
-_PER_SECOND = 24.0
+_READS = (240.0, 24.0)
+_GRAPH = (12.0, 2.8)
+_GENEROUS = 2
+_STEP = 0.25
 _SUBSCRIPTION = Pattern(r"/subscriptions/([0-9a-fA-F-]{36})(?:[/?]|\Z)")
-_REMAINING = "x-ms-ratelimit-remaining-subscription-reads"
+_GRAPH_PATH = "/providers/microsoft.resourcegraph/"
+_REMAINING = (
+    "x-ms-ratelimit-remaining-subscription-reads",
+    "x-ms-ratelimit-remaining-tenant-reads",
+    "x-ms-user-quota-remaining",
+)
 
 Sleep = Callable[[float], Awaitable[object]]
 Clock = Callable[[], float]
@@ -28,28 +37,35 @@ Clock = Callable[[], float]
 class Bucket:
     """The requests that one subscription still answers. A request takes its place in the queue as soon as it asks."""
 
-    def __init__(self, now: float) -> None:
-        self._level = _SIZE
+    def __init__(self, now: float, size: float = _READS[0], per_second: float = _READS[1]) -> None:
+        self._size = size
+        self._per_second = per_second
+        self._level = size
         self._at = now
         self._closed_until = now
+        self.is_generous = False
+        """Whether the service says that it has far more to give than such a bucket holds: other limits apply there."""
 
     def take(self, now: float) -> float:
         """Takes one request out and returns the seconds to wait before it may be sent."""
         self._fill(now)
         self._level -= 1
-        return max(0.0, -self._level / _PER_SECOND, self._closed_until - now)
+        pace = 0.0 if self.is_generous else -self._level / self._per_second
+        return max(0.0, pace, self._closed_until - now)
 
     def learn(self, now: float, remaining: int | None, retry_after: float | None) -> None:
         """What an answer said: how many are left, or that nothing is answered before so many seconds are over."""
         self._fill(now)
         if remaining is not None:
-            self._level = min(self._level, float(remaining))
+            self.is_generous = remaining > _GENEROUS * self._size
+            self._level = min(self._size if self.is_generous else self._level, float(remaining))
         if retry_after is not None:
+            self.is_generous = False
             self._level = min(self._level, 0.0)
             self._closed_until = max(self._closed_until, now + retry_after)
 
     def _fill(self, now: float) -> None:
-        self._level = min(_SIZE, self._level + (now - self._at) * _PER_SECOND)
+        self._level = min(self._size, self._level + (now - self._at) * self._per_second)
         self._at = now
 
 
@@ -61,19 +77,35 @@ class PacingPolicy(AsyncHTTPPolicy[Any, Any]):
         self._sleep = sleep
         self._clock = clock
         self._buckets: dict[str, Bucket] = {}
+        self.sent = 0
+        self.throttled = 0
+        """Of the requests sent so far, those that were answered by 429."""
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        match = _SUBSCRIPTION.search(request.http_request.url)
-        key = match[1].lower() if match is not None else ""
-        bucket = self._buckets.setdefault(key, Bucket(self._clock()))
+        bucket = self._bucket(request.http_request.url)
+        self.sent += 1
         wait = bucket.take(self._clock())
-        if wait > 0:
-            await self._sleep(wait)
+        while wait > 0:
+            step = min(wait, _STEP)
+            await self._sleep(step)
+            # an answer that came meanwhile may have told that there is no need to wait
+            wait = 0.0 if bucket.is_generous else wait - step
         response = await self.next.send(request)
         headers = response.http_response.headers
-        throttled = response.http_response.status_code == 429
-        bucket.learn(self._clock(), _integer(headers.get(_REMAINING)), _seconds(headers) if throttled else None)
+        is_throttled = response.http_response.status_code == 429
+        self.throttled += is_throttled
+        told = next((headers[name] for name in _REMAINING if name in headers), None)
+        bucket.learn(self._clock(), _integer(told), _seconds(headers) if is_throttled else None)
         return response
+
+    def _bucket(self, url: str) -> Bucket:
+        match = _SUBSCRIPTION.search(url)
+        is_graph = match is None and _GRAPH_PATH in url.lower()
+        key = "graph" if is_graph else match[1].lower() if match is not None else ""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = Bucket(self._clock(), *(_GRAPH if is_graph else _READS))
+        return bucket
 
 
 def _integer(text: str | None) -> int | None:

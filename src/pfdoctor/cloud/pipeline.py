@@ -25,8 +25,6 @@ from pfdoctor.cloud.guard import ArmGuard, Guard
 from pfdoctor.cloud.pacing import Clock, PacingPolicy, Sleep
 from pfdoctor.cloud.tls import tls_context
 
-_CONNECTIONS = 32
-
 
 class Limits(NamedTuple):
     """How long things may take. Seconds; `sleep` and `clock` are those of the machine except in tests."""
@@ -38,6 +36,8 @@ class Limits(NamedTuple):
     longest_retry_after: float = 60.0
     """A service that asks to wait longer is not waited for."""
     backoff: float = 0.8
+    connections: int = 32
+    """At once; further requests wait for a free one."""
     sleep: Sleep = asyncio.sleep
     clock: Clock = time.monotonic
 
@@ -46,7 +46,7 @@ class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
     """A transport through which only what its guard allows can leave."""
 
     def __init__(self, guard: Guard, limits: Limits, environment: Mapping[str, str]) -> None:
-        connector = aiohttp.TCPConnector(ssl=tls_context(environment), limit=_CONNECTIONS)
+        connector = aiohttp.TCPConnector(ssl=tls_context(environment), limit=limits.connections)
         session = aiohttp.ClientSession(
             connector=connector,
             trust_env=True,  # HTTPS_PROXY and NO_PROXY
@@ -119,8 +119,12 @@ def arm_pipeline(
     environment: Mapping[str, str],
     limits: Limits,
     posts: Iterable[str] = (),
+    *,
+    pacing: PacingPolicy | None = None,
 ) -> AsyncPipeline[Any, Any]:
     """The pipeline to Azure Resource Manager; `posts` are the paths of POSTs that were asked for by name.
+
+    `pacing` is given by whoever wants to know what was sent.
 
     The policy of azure-mgmt-core that registers resource providers is left out on purpose: it writes.
     """
@@ -128,7 +132,7 @@ def arm_pipeline(
         *_headers(),
         RetryPolicy(limits),
         AsyncBearerTokenCredentialPolicy(credential, cloud.arm_scope, enable_cae=True),
-        PacingPolicy(limits.sleep, limits.clock),
+        pacing or PacingPolicy(limits.sleep, limits.clock),
     ]
     return AsyncPipeline(ReadOnlyTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
 

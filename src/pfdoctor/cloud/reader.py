@@ -19,6 +19,7 @@ from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.errors import RefusedRequestError
 from pfdoctor.cloud.reading import Reading
+from pfdoctor.cloud.shared import Key, Shared, is_settled
 from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
 
@@ -38,15 +39,36 @@ def utc_now() -> str:
 class Reader:
     """Reads from one Azure Resource Manager. A resource that several ask for, even at once, is read once.
 
+    What it read is kept as long as it is itself. `share` gives it readings that outlive it, for several readers.
+
     Raises AuthenticationError where the credential does; nothing else. What the guard refuses is Unknown.
     """
 
-    def __init__(self, pipeline: AsyncPipeline[Any, Any], cloud: Cloud, longest: float, now: Now = utc_now) -> None:
+    def __init__(
+        self,
+        pipeline: AsyncPipeline[Any, Any],
+        cloud: Cloud,
+        longest: float,
+        now: Now = utc_now,
+    ) -> None:
         self._pipeline = pipeline
         self._cloud = cloud
         self._longest = longest
         self._now = now
-        self._begun: dict[tuple[str, str, str], asyncio.Task[Reading]] = {}
+        self._begun: dict[Key, asyncio.Task[Reading]] = {}
+        self._shared: Shared | None = None
+        self._is_own: Callable[[str], bool] = lambda _: True
+        self.is_troubled = False
+        """Whether something could not be read for a reason that may pass."""
+
+    def share(self, shared: Shared, is_own: Callable[[str], bool]) -> Reader:
+        """A further reader, of the same pipeline, that reads through `shared` all but the addresses that are its own.
+
+        `is_own` is asked of an address in lower case, query included.
+        """
+        reader = Reader(self._pipeline, self._cloud, self._longest, self._now)
+        reader._shared, reader._is_own = shared, is_own
+        return reader
 
     async def get(self, path: str, api_version: str, permission: str | None = None, query: Query = None) -> Reading:
         """The resource at the path below Azure Resource Manager; always an object when it is not Unknown.
@@ -85,11 +107,17 @@ class Reader:
 
     async def _once(self, method: str, url: str, rest: str, read: Callable[[], Awaitable[Reading]]) -> Reading:
         key = (method, url.lower(), rest)
+        if self._shared is not None and not self._is_own(key[1]):
+            reading = await self._shared.once(key, read)
+            self.is_troubled = self.is_troubled or not is_settled(reading)
+            return reading
         task = self._begun.get(key)
         if task is None:
             task = self._begun[key] = asyncio.ensure_future(read())
         # one that stops waiting must not take the answer away from the others
-        return await asyncio.shield(task)
+        reading = await asyncio.shield(task)
+        self.is_troubled = self.is_troubled or not is_settled(reading)
+        return reading
 
     async def _object(
         self, method: str, url: str, path: str, api_version: str, permission: str | None, body: Json = None

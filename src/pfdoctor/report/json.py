@@ -52,7 +52,7 @@ def document(report: Report, gate: Gate) -> dict[str, Json]:
         "schema": SCHEMA_NAME,
         "version": pfdoctor.__version__,
         "summary": _summary(summary),
-        "findings": _sorted(map(_finding, summary.sightings), "path", "line", "column", "rule", "fingerprint"),
+        "findings": _sorted(map(_sighting, summary.sightings), "path", "line", "column", "rule", "fingerprint"),
         "not_checked": _sorted(_not_checked(report), "rule"),
         "cases": _sorted(cases, "name", "kind"),
         "problems": _sorted(report.problems, "path", "problem"),
@@ -143,8 +143,12 @@ def _text(severity: Severity | None) -> str | None:
     return None if severity is None else str(severity)
 
 
-def _finding(sighting: Sighting) -> dict[str, Json]:
-    finding: Finding = sighting.finding
+def _sighting(sighting: Sighting) -> dict[str, Json]:
+    return finding_body(sighting.finding, cases=list(sighting.cases))
+
+
+def finding_body(finding: Finding, **more: Json) -> dict[str, Json]:
+    """A finding as plain JSON values; `more` stands after its case."""
     origin = finding.origin if isinstance(finding.origin, Origin) else None
     return {
         "rule": finding.rule,
@@ -155,7 +159,7 @@ def _finding(sighting: Sighting) -> dict[str, Json]:
         "confidence": str(finding.confidence),
         "message": finding.message,
         "case": finding.case,
-        "cases": list(sighting.cases),
+        **more,
         "subject": finding.subject,
         "path": origin.file if origin else None,
         "line": origin.line if origin else None,

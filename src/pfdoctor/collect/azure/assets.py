@@ -6,8 +6,8 @@ import asyncio
 
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.collect.azure import versions
-from pfdoctor.collect.azure.arm_id import ML, last
+from pfdoctor.collect.azure import permissions, versions
+from pfdoctor.collect.azure.arm_id import last
 from pfdoctor.collect.azure.body import Body, sourced, unread
 from pfdoctor.collect.azure.deployment import AssetId
 from pfdoctor.collect.image import read_image
@@ -31,7 +31,7 @@ async def _is_gone(reader: Reader, workspace: str, reading: Reading) -> bool:
     """Whether an asset that was asked for does not exist: it was not found, and its workspace was."""
     if not reading.is_missing:
         return False
-    around = await reader.get(workspace, versions.WORKSPACE, f"{ML}/workspaces/read")
+    around = await reader.get(workspace, versions.WORKSPACE, permissions.WORKSPACE)
     return around.unknown is None
 
 
@@ -46,10 +46,9 @@ async def read_environment(reader: Reader, workspace: str, named: Json, asset: A
         detail = f"the deployment names the environment {asset.name} without a version"
         return Unknown("no-version", detail).to_json()
     path = f"{container}/versions/{asset.version}"
-    needed = f"{ML}/workspaces/environments/read"
     reading, latest = await asyncio.gather(
-        reader.get(path, versions.ASSET, f"{ML}/workspaces/environments/versions/read"),
-        reader.get(container, versions.ASSET, needed),
+        reader.get(path, versions.ASSET, permissions.ENVIRONMENT_VERSION),
+        reader.get(container, versions.ASSET, permissions.ENVIRONMENT),
     )
     if reading.body is None:
         if await _is_gone(reader, workspace, reading):
@@ -64,8 +63,7 @@ async def _has_routes(reader: Reader, container: str, version: str, latest: Json
     """Whether the newest version of an environment can serve; null where it is the one at hand."""
     if not isinstance(latest, str) or latest == version:
         return None if isinstance(latest, str) else latest
-    needed = f"{ML}/workspaces/environments/versions/read"
-    reading = await reader.get(f"{container}/versions/{latest}", versions.ASSET, needed)
+    reading = await reader.get(f"{container}/versions/{latest}", versions.ASSET, permissions.ENVIRONMENT_VERSION)
     if reading.body is None:
         return unread(reading, f"the newest version {latest} of the environment")
     config = Body(reading.body).child("properties").child("inferenceConfig")
@@ -160,7 +158,7 @@ async def read_model(reader: Reader, workspace: str, named: Json, asset: AssetId
     if asset.version is None:
         return Unknown("no-version", f"the deployment names the model {asset.name} without a version").to_json()
     path = f"{workspace}/models/{asset.name}/versions/{asset.version}"
-    reading = await reader.get(path, versions.ASSET, f"{ML}/workspaces/models/versions/read")
+    reading = await reader.get(path, versions.ASSET, permissions.MODEL_VERSION)
     if reading.body is None:
         if await _is_gone(reader, workspace, reading):
             return None

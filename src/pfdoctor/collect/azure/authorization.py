@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.collect.azure import versions
-from pfdoctor.collect.azure.arm_id import last, parse, subscription_id
+from pfdoctor.collect.azure import permissions, versions
+from pfdoctor.collect.azure.arm_id import last, parse, same, subscription_id
 from pfdoctor.collect.azure.body import Body, listed, named, sourced, unread
 from pfdoctor.collect.azure.existence import exists
 from pfdoctor.collect.azure.workspace import read_locks
 from pfdoctor.core.model import Json, Unknown
 
 _AUTHORIZATION = "providers/Microsoft.Authorization"
-_READ = "Microsoft.Authorization/{}/read"
 _NO_PIM = "AadPremiumLicenseRequired"
 """What Privileged Identity Management answers, with 400, in a tenant without Microsoft Entra ID P2."""
+_LEFT_OUT = Unknown("left-out", "was left out of a brief reading")
 
 
 class Scope(NamedTuple):
@@ -34,11 +34,15 @@ class Scope(NamedTuple):
 
 
 class Principals(NamedTuple):
-    """Whose assignments are asked for, by object id. `known` are ids that were seen to exist."""
+    """Whose assignments are asked for, by object id. `known` are ids that were seen to exist.
+
+    With `brief`, the endpoint's are those that name its own identity: its groups' are not asked for.
+    """
 
     endpoint: Json
     caller: str | None
     known: frozenset[str]
+    brief: bool = False
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -64,7 +68,7 @@ async def read_authorization(
 async def _scope(reader: Reader, scope: Scope, principals: Principals) -> dict[str, Json]:
     there, everyone, denies, locks, eligible, *assigned = await asyncio.gather(
         _existence(reader, scope.id),
-        _assignments(reader, scope.id, "atScope()", principals, f"all role assignments at {scope.id}"),
+        _everyone(reader, scope.id, principals),
         _denies(reader, scope.id),
         read_locks(reader, scope.id),
         _eligible(reader, scope.id, principals),
@@ -85,9 +89,30 @@ async def _existence(reader: Reader, identifier: str) -> Json:
     return await exists(reader, target.text, await reader.get(target.text, version, target.read))
 
 
+async def _everyone(reader: Reader, scope: str, principals: Principals) -> Json:
+    """The assignments of all; in brief, only those of the endpoint's identity."""
+    what = f"all role assignments at {scope}"
+    if not principals.brief:
+        return await _assignments(reader, scope, "atScope()", principals, what)
+    reading = await _read_assignments(reader, scope, "atScope()")
+    if reading.unknown is not None:
+        return unread(reading, what)
+    # a list at a high scope may have thousands, of which every endpoint would make facts again
+    own = [one for one in reading.value if same(_principal_id(one), principals.endpoint)]
+    why = reading.incomplete or _LEFT_OUT
+    return listed(reading._replace(incomplete=why), [_assignment(Body(one), principals) for one in own], what)
+
+
+def _principal_id(raw: dict[str, Json]) -> Json:
+    properties = raw.get("properties")
+    return properties.get("principalId") if isinstance(properties, dict) else None
+
+
 async def _assigned(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
     what = f"the role assignments of {principal} at {scope}"
     filtered = f"atScope() and assignedTo('{principal}')"
+    if principals.brief and principal == principals.endpoint:
+        return {"principal_id": principal, "assignments": {"$incomplete": _LEFT_OUT.to_json()["$unknown"], "items": []}}
     return {
         "principal_id": principal,
         "assignments": await _assignments(reader, scope, filtered, principals, what),
@@ -95,16 +120,22 @@ async def _assigned(reader: Reader, scope: str, principal: str, principals: Prin
 
 
 async def _assignments(reader: Reader, scope: str, filtered: str, principals: Principals, what: str) -> Json:
-    path = f"{scope}/{_AUTHORIZATION}/roleAssignments"
-    reading = await reader.list(path, versions.ASSIGNMENTS, _READ.format("roleAssignments"), {"$filter": filtered})
+    reading = await _read_assignments(reader, scope, filtered)
     if reading.unknown is not None:
         return unread(reading, what)
     return listed(reading, [_assignment(Body(one), principals) for one in reading.value], what)
 
 
+async def _read_assignments(reader: Reader, scope: str, filtered: str) -> Reading:
+    path = f"{scope}/{_AUTHORIZATION}/roleAssignments"
+    return await reader.list(path, versions.ASSIGNMENTS, permissions.ASSIGNMENTS, {"$filter": filtered})
+
+
 async def _elsewhere(reader: Reader, principals: Principals, subscription: str) -> Json:
     if not isinstance(principals.endpoint, str):
         return [] if principals.endpoint is None else principals.endpoint
+    if principals.brief:
+        return _LEFT_OUT.to_json()
     what = f"the role assignments of {principals.endpoint} anywhere in the subscription"
     filtered = f"principalId eq '{principals.endpoint}'"
     return await _assignments(reader, subscription_id(subscription), filtered, principals, what)
@@ -113,10 +144,12 @@ async def _elsewhere(reader: Reader, principals: Principals, subscription: str) 
 async def _eligible(reader: Reader, scope: str, principals: Principals) -> Json:
     if not isinstance(principals.endpoint, str):
         return [] if principals.endpoint is None else principals.endpoint
+    if principals.brief:
+        return _LEFT_OUT.to_json()
     what = f"the eligible (PIM) role assignments at {scope}"
     path = f"{scope}/{_AUTHORIZATION}/roleEligibilityScheduleInstances"
     filtered = {"$filter": f"assignedTo('{principals.endpoint}')"}
-    reading = await reader.list(path, versions.ELIGIBLE, _READ.format("roleEligibilityScheduleInstances"), filtered)
+    reading = await reader.list(path, versions.ELIGIBLE, permissions.ELIGIBLE, filtered)
     if reading.unknown is not None:
         if _NO_PIM in reading.unknown.detail:
             return listed(reading, [], what)  # without that licence nobody in the tenant can be eligible
@@ -150,8 +183,7 @@ def _assignment(body: Body, principals: Principals) -> dict[str, Json]:
 
 async def _denies(reader: Reader, scope: str) -> Json:
     path = f"{scope}/{_AUTHORIZATION}/denyAssignments"
-    needed = _READ.format("denyAssignments")
-    reading = await reader.list(path, versions.DENIES, needed, {"$filter": "atScope()"})
+    reading = await reader.list(path, versions.DENIES, permissions.DENIES, {"$filter": "atScope()"})
     what = f"the deny assignments at {scope}"
     if reading.unknown is not None:
         return unread(reading, what)
@@ -166,7 +198,7 @@ def _deny(body: Body) -> dict[str, Json]:
         "name": properties.text("denyAssignmentName"),
         "scope": properties.text("scope"),
         "applies_to_child_scopes": own if isinstance(own, dict) else not own,
-        "permissions": [_permission(one) for one in properties.children("permissions")],
+        "permissions": [permission(one) for one in properties.children("permissions")],
         "principals": _ids(properties, "principals"),
         "excluded_principals": _ids(properties, "excludePrincipals"),
         "condition": properties.text("condition"),
@@ -180,7 +212,8 @@ def _ids(properties: Body, name: str) -> Json:
     return [one.raw("id") for one in properties.children(name) if isinstance(one.raw("id"), str)]
 
 
-def _permission(body: Body) -> dict[str, Json]:
+def permission(body: Body) -> dict[str, Json]:
+    """The facts `permission`: what one element of a role grants, or a deny assignment takes away."""
     return {
         "actions": body.texts("actions"),
         "not_actions": body.texts("notActions"),
@@ -201,7 +234,7 @@ async def _definitions(reader: Reader, read: list[Json], subscription: str) -> d
                 custom = f"{subscription_id(subscription)}/{_AUTHORIZATION}/roleDefinitions/{role}"
                 paths.setdefault(role, custom)
     readings = await asyncio.gather(
-        *(reader.get(path, versions.DEFINITION, _READ.format("roleDefinitions")) for path in paths.values())
+        *(reader.get(path, versions.DEFINITION, permissions.DEFINITIONS) for path in paths.values())
     )
     return {role: _definition(reading, role) for role, reading in zip(paths, readings, strict=True)}
 
@@ -224,7 +257,7 @@ def _definition(reading: Reading, role: str) -> Json:
             "id": Body(reading.body).text("id"),
             "name": properties.text("roleName"),
             "type": properties.text("type"),
-            "permissions": [_permission(one) for one in properties.children("permissions")],
+            "permissions": [permission(one) for one in properties.children("permissions")],
             "assignable_scopes": properties.texts("assignableScopes"),
         },
         reading.source,

@@ -36,6 +36,8 @@ from pfdoctor.core.facts import SCHEMA_NAME, Facts
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.rule import Symptom
 
+NOT_ASKED = Unknown("not-asked", "the metrics were not asked for")
+
 Progress = Callable[[str], None]
 """Told in a few words what is being read."""
 
@@ -46,6 +48,10 @@ class Collection(NamedTuple):
     `symptoms` are looked for in the logs; `environment` holds the variables that name certificates. `declared` is the
     view of the same case that files gave: what the flow's tools need tells which permissions have to be read. With
     `planned` an endpoint or deployment that does not exist is no mistake: what it will lean on is read all the same.
+
+    `brief` leaves unread what costs a request for every endpoint and only matters where something is wrong: groups
+    that the identity is in, its roles elsewhere and those it may activate, and the logs. Without `metrics`, Azure
+    Monitor is not asked.
     """
 
     deployment: str | None = None
@@ -54,6 +60,8 @@ class Collection(NamedTuple):
     symptoms: Mapping[str, Symptom] = {}
     declared: Json = None
     planned: bool = False
+    brief: bool = False
+    metrics: bool = True
     progress: Progress = lambda _: None
     environment: Mapping[str, str] = os.environ
     limits: Limits = Limits()
@@ -84,9 +92,16 @@ async def collect(target: Target, cloud: Cloud, credential: Credential, how: Col
     async with pipeline:
         reader = Reader(pipeline, cloud, how.limits.request, how.now)
         try:
-            return await _Run(reader, target, cloud, credential, how).collect(caller)
+            return await collect_through(reader, target, caller, how, (cloud, credential))
         finally:
             await reader.close()
+
+
+async def collect_through(
+    reader: Reader, target: Target, caller: Caller, how: Collection, login: tuple[Cloud, Credential]
+) -> list[Facts]:
+    """The same through a reader of the caller's, who closes it. Raises what `collect` raises."""
+    return await _Run(reader, target, *login, how).collect(caller)
 
 
 class _Run:
@@ -137,7 +152,7 @@ class _Run:
         failed = deployment is not None and _of(deployment, "provisioning_error") is None
         own = begin(
             error=self._error(found.chosen[name]) if name is not None and failed else at_hand(None),
-            logs=self._logs(identifier, deployment) if name is not None else at_hand([]),
+            logs=self._logs(identifier, deployment) if name is not None and not self._how.brief else at_hand([]),
             metrics=self._metrics(identifier, name),
         )
         try:
@@ -191,7 +206,7 @@ class _Run:
         reader, subscription = self._reader, self._target.subscription
         variables = _of(deployment, "environment_variables")
         raw = self._raw(found, deployment)
-        early = begin(authorization=self._early(found, caller, shared))
+        early = {} if self._how.brief else begin(authorization=self._early(found, caller, shared))
         try:
             identity, connected, environment, model, quota = await asyncio.gather(
                 read_identity(reader, found.endpoint, variables),
@@ -221,7 +236,7 @@ class _Run:
             self._how.progress("reading role assignments")
             told = {"live": settle(view)[0], "declared": self._how.declared, "clock": {"now": self._now}}
             scopes = needed_scopes(self._target.workspace_id, told)
-            principals = _principals(view, caller)
+            principals = _principals(view, caller)._replace(brief=self._how.brief)
             return {**view, "authorization": await read_authorization(reader, scopes, principals, subscription)}
         finally:
             await end(early.values())
@@ -260,6 +275,8 @@ class _Run:
         return await read_provisioning_error(self._reader, deployment.body, self._cloud.host)
 
     async def _metrics(self, deployment: str, name: str | None) -> Json:
+        if not self._how.metrics:
+            return NOT_ASKED.to_json()
         return await read_metrics(self._reader, deployment, self._now) if name is not None else None
 
     async def _logs(self, identifier: str, deployment: Json) -> Json:

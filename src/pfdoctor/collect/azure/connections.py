@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.collect.azure import versions
-from pfdoctor.collect.azure.arm_id import ML
+from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.body import Body, listed, unread
 from pfdoctor.collect.connection_class import case_insensitive, connection_class_of, kind_of
 from pfdoctor.collect.placeholder import any_placeholder
@@ -17,8 +16,7 @@ async def read_connections(reader: Reader, workspace: Json) -> Json:
         why = Unknown("no-workspace", "which workspace's connections the serving app reads is not known")
         return workspace if isinstance(workspace, dict) else why.to_json()
     path = f"{workspace}/connections"
-    needed = f"{ML}/workspaces/connections/read"
-    reading = await reader.list(path, versions.CONNECTION, needed, {"includeAll": "false"})
+    reading = await reader.list(path, versions.CONNECTION, permissions.CONNECTION, {"includeAll": "false"})
     if reading.unknown is not None:
         return unread(reading, "the workspace's connections")
     return listed(reading, [_connection(Body(one)) for one in reading.value], "the workspace's connections")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.collect.azure import versions
-from pfdoctor.collect.azure.arm_id import ML, subscription_id
+from pfdoctor.collect.azure import permissions, versions
+from pfdoctor.collect.azure.arm_id import subscription_id
 from pfdoctor.collect.azure.body import Body, listed, unread
 from pfdoctor.core.model import Json
 
@@ -13,7 +13,7 @@ _ACCOUNT = "Microsoft.Storage/storageAccounts"
 
 async def read_datastores(reader: Reader, workspace: str) -> Json:
     """The fact `datastores`: of their credentials only the kind."""
-    reading = await reader.list(f"{workspace}/datastores", versions.DATASTORE, f"{ML}/workspaces/datastores/read")
+    reading = await reader.list(f"{workspace}/datastores", versions.DATASTORE, permissions.DATASTORE)
     if reading.unknown is not None:
         return unread(reading, "the workspace's datastores")
     return listed(reading, [_datastore(Body(one)) for one in reading.value], "the workspace's datastores")

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.collect.arm_text import seconds
-from pfdoctor.collect.azure.arm_id import ML, last, parse
+from pfdoctor.collect.azure import permissions
+from pfdoctor.collect.azure.arm_id import last, parse
 from pfdoctor.collect.azure.body import Body, sourced, unread
 from pfdoctor.collect.azure.endpoint import kind_of, share_of
 from pfdoctor.collect.probe_budget import probe_budget
@@ -253,7 +254,7 @@ async def read_provisioning_error(reader: Reader, raw: Json, host: str) -> Json:
     version = parse_qs(parts.query).get("api-version") if parts is not None else None
     if parts is None or version is None or parts.netloc.lower() != host:
         return None
-    reading = await reader.get(parts.path, version[0], f"{ML}/locations/mfeOperationsStatus/read")
+    reading = await reader.get(parts.path, version[0], permissions.OPERATION)
     if reading.body is None:
         return unread(reading, "the operation in which the deployment failed")
     body = Body(reading.body)

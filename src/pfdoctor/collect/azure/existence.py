@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.collect.azure import versions
+from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.arm_id import ArmId, parse
 from pfdoctor.core.model import Json, Unknown
 
@@ -32,4 +32,4 @@ async def _parent(reader: Reader, target: ArmId) -> Reading | None:
         return await reader.get(target.root.text, version, target.root.read)
     if target.group_id is None:
         return None
-    return await reader.get(target.group_id, versions.GROUP, "Microsoft.Resources/subscriptions/resourceGroups/read")
+    return await reader.get(target.group_id, versions.GROUP, permissions.GROUP)

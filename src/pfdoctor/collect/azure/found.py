@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.collect.azure import versions
+from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.arm_id import ML
 from pfdoctor.collect.azure.target import Target
 from pfdoctor.core.model import Json, NoInputError, Unknown
@@ -34,11 +34,10 @@ async def find(reader: Reader, target: Target, deployment: str | None, *, planne
     Raises NoInputError where the names prove to be wrong, and AuthenticationError where the login sees nothing of the
     subscription. What merely cannot be read is left to be unknown.
     """
-    endpoints = f"{ML}/workspaces/onlineEndpoints"
     workspace, endpoint, deployments = await asyncio.gather(
-        reader.get(target.workspace_id, versions.WORKSPACE, f"{ML}/workspaces/read"),
-        reader.get(target.id, versions.ENDPOINT, f"{endpoints}/read"),
-        reader.list(f"{target.id}/deployments", versions.ENDPOINT, f"{endpoints}/deployments/read"),
+        reader.get(target.workspace_id, versions.WORKSPACE, permissions.WORKSPACE),
+        reader.get(target.id, versions.ENDPOINT, permissions.ENDPOINT),
+        reader.list(f"{target.id}/deployments", versions.ENDPOINT, permissions.DEPLOYMENT),
     )
     _check_login(workspace, target)
     if workspace.is_missing:
@@ -46,7 +45,7 @@ async def find(reader: Reader, target: Target, deployment: str | None, *, planne
     if planned and endpoint.is_missing and workspace.unknown is None:
         return Found(workspace, endpoint, deployments, {})
     if endpoint.is_missing and workspace.unknown is None:
-        names = await reader.list(f"{target.workspace_id}/onlineEndpoints", versions.ENDPOINT, f"{endpoints}/read")
+        names = await reader.list(f"{target.workspace_id}/onlineEndpoints", versions.ENDPOINT, permissions.ENDPOINT)
         if target.endpoint.lower() not in _names(names):
             where = f"in the workspace {target.workspace}"
             raise NoInputError(_nothing(f"no online endpoint {target.endpoint!r} {where}", target.endpoint, names))
@@ -72,16 +71,15 @@ async def _no_workspace(reader: Reader, target: Target) -> None:
     """Raises NoInputError where what is around it was read and does not hold it: the group, or the list of groups."""
     subscription = f"/subscriptions/{target.subscription}"
     group = f"{subscription}/resourceGroups/{target.resource_group}"
-    needed = "Microsoft.Resources/subscriptions/resourceGroups/read"
     parent, names = await asyncio.gather(
-        reader.get(group, versions.GROUP, needed),
-        reader.list(f"{group}/providers/{ML}/workspaces", versions.WORKSPACE, f"{ML}/workspaces/read"),
+        reader.get(group, versions.GROUP, permissions.GROUP),
+        reader.list(f"{group}/providers/{ML}/workspaces", versions.WORKSPACE, permissions.WORKSPACE),
     )
     if parent.unknown is None and target.workspace.lower() not in _names(names):
         what = f"no workspace {target.workspace!r} in the resource group {target.resource_group}"
         raise NoInputError(_nothing(what, target.workspace, names))
     if parent.is_missing:
-        groups = await reader.list(f"{subscription}/resourceGroups", versions.GROUP, needed)
+        groups = await reader.list(f"{subscription}/resourceGroups", versions.GROUP, permissions.GROUP)
         is_whole = isinstance(groups.value, list) and groups.incomplete is None
         if is_whole and target.resource_group.lower() not in _names(groups):
             what = f"no resource group {target.resource_group!r} in the subscription {target.subscription}"
@@ -103,8 +101,7 @@ async def _chosen(
             return {}
         what = f"no deployment {deployment!r} at the endpoint {target.endpoint}"
         raise NoInputError(_nothing(what, deployment, deployments))
-    needed = f"{ML}/workspaces/onlineEndpoints/deployments/read"
-    reading = await reader.get(f"{target.id}/deployments/{deployment}", versions.ENDPOINT, needed)
+    reading = await reader.get(f"{target.id}/deployments/{deployment}", versions.ENDPOINT, permissions.DEPLOYMENT)
     if planned and reading.is_missing and endpoint.unknown is None:
         return {}
     if reading.is_missing and endpoint.unknown is None:

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.collect.azure import versions
-from pfdoctor.collect.azure.arm_id import ML
+from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.logs import Knowledge, read_text
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.redact import redact_text
@@ -29,9 +28,8 @@ async def read_logs(reader: Reader, deployment: str, symptoms: Mapping[str, Symp
 async def _log(
     reader: Reader, deployment: str, container: str, symptoms: Mapping[str, Symptom], changed: Json
 ) -> dict[str, Json]:
-    needed = f"{ML}/workspaces/onlineEndpoints/deployments/getLogs/action"
     body = {"containerType": container, "tail": _TAIL}
-    reading = await reader.post(f"{deployment}/getLogs", versions.ENDPOINT, body, needed)
+    reading = await reader.post(f"{deployment}/getLogs", versions.ENDPOINT, body, permissions.LOGS)
     name = _CONTAINERS[container]
     source = f"{deployment.rpartition('/')[2]} {name}"
     # the service answers null for a container that has written nothing yet

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.collect.azure import versions
+from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.body import Body, sourced, unread
 from pfdoctor.core.model import Json
 
@@ -62,7 +62,7 @@ async def _metrics(reader: Reader, deployment: str, now: str, names: str, split:
     if split is not None:
         query["$filter"] = split
     path = f"{deployment}/providers/Microsoft.Insights/metrics"
-    return await reader.list(path, versions.METRICS, "Microsoft.Insights/metrics/read", query)
+    return await reader.list(path, versions.METRICS, permissions.METRICS, query)
 
 
 def _series(reading: Reading) -> Iterator[_Series]:

@@ -23,8 +23,7 @@ from pfdoctor.cloud import faults
 from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.collect.azure import versions
-from pfdoctor.collect.azure.arm_id import ML
+from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.pattern import Pattern
 from pfdoctor.core.redact import redact_text
@@ -225,7 +224,7 @@ async def endpoint_key(reader: Reader, endpoint: str, auth_mode: Json, login: Ca
     action = key_action(auth_mode)
     if action is None:
         return Unknown("unknown-auth-mode", f"the endpoint's authentication {auth_mode!r} is not known")
-    needed = f"{ML}/workspaces/onlineEndpoints/{action}/action"
+    needed = permissions.KEYS if action == "listKeys" else permissions.TOKEN
     reading = await reader.post(f"{endpoint}/{action}", versions.ENDPOINT, None, needed)
     if reading.body is None:
         why = reading.unknown or Unknown("not-collected", "not collected")

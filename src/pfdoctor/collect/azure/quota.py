@@ -6,7 +6,7 @@ import asyncio
 
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.collect.azure import versions
+from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.arm_id import ML, subscription_id
 from pfdoctor.collect.azure.body import Body, placed, sourced, unread
 from pfdoctor.core.model import Json, Unknown
@@ -31,8 +31,8 @@ async def read_quota(reader: Reader, subscription: str, location: Json, size: Js
         return None
     base = f"{subscription_id(subscription)}/providers/{ML}/locations/{location}"
     sizes, usages = await asyncio.gather(
-        reader.list(f"{base}/vmSizes", versions.USAGES, f"{ML}/locations/vmSizes/read"),
-        reader.list(f"{base}/usages", versions.USAGES, f"{ML}/locations/usages/read"),
+        reader.list(f"{base}/vmSizes", versions.USAGES, permissions.VM_SIZES),
+        reader.list(f"{base}/usages", versions.USAGES, permissions.USAGES),
     )
     facts: dict[str, Json] = {
         "instance_type": size,
@@ -102,9 +102,7 @@ def _plain(name: Json) -> str:
 async def read_providers(reader: Reader, subscription: str) -> Json:
     """The fact `providers`: whether the subscription has registered those that managed online endpoints need."""
     paths = [f"{subscription_id(subscription)}/providers/{one}" for one in _PROVIDERS]
-    readings = await asyncio.gather(
-        *(reader.get(path, versions.PROVIDER, "Microsoft.Resources/subscriptions/providers/read") for path in paths)
-    )
+    readings = await asyncio.gather(*(reader.get(path, versions.PROVIDER, permissions.PROVIDER) for path in paths))
     return [_provider(name, reading) for name, reading in zip(_PROVIDERS, readings, strict=True)]
 
 

@@ -27,6 +27,8 @@ async def read_store(reader: Reader, identifier: Json, what: str) -> Json:
     reading = await reader.get(target.text, version, target.read)
     if reading.body is None:
         there = await exists(reader, target.text, reading)
+        if reading.is_missing and isinstance(there, dict):
+            return {**there, "$source": reading.source}  # the 404 says little: what it lies in has to be read
         if there is not False:
             return unread(reading, what)
         absent: dict[str, Json] = dict.fromkeys(_KEYS)

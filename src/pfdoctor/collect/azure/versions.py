@@ -17,6 +17,7 @@ DEFINITION = "2022-05-01-preview"
 """The one that shows the conditions in role definitions."""
 ELIGIBLE = "2020-10-01"
 LOCKS = "2016-09-01"
+PERMISSIONS = "2022-04-01"
 
 GROUP = "2021-04-01"
 PROVIDER = "2021-04-01"

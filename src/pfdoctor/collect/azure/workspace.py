@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from pfdoctor.cloud.reader import Reader
-from pfdoctor.collect.azure import versions
-from pfdoctor.collect.azure.arm_id import ML, parse, same, workspace_id
+from pfdoctor.collect.azure import permissions, versions
+from pfdoctor.collect.azure.arm_id import parse, same, workspace_id
 from pfdoctor.collect.azure.body import Body, listed, sourced, unread
 from pfdoctor.collect.azure.existence import exists
 from pfdoctor.collect.azure.stores import approved, read_store
@@ -21,7 +21,7 @@ _KINDS = ("default", "hub", "project", "featurestore")
 
 async def read_workspace(reader: Reader, identifier: str) -> Json:
     """The facts `workspace`, with the network settings of the resources behind it."""
-    reading = await reader.get(identifier, versions.WORKSPACE, f"{ML}/workspaces/read")
+    reading = await reader.get(identifier, versions.WORKSPACE, permissions.WORKSPACE)
     if reading.body is None:
         return unread(reading, f"the workspace {identifier}")
     body = Body(reading.body)
@@ -88,8 +88,7 @@ def _private_endpoints(properties: Body) -> dict[str, Json]:
 async def read_locks(reader: Reader, scope: str) -> Json:
     """The management locks at and above a scope, as a fact."""
     path = f"{scope}/providers/Microsoft.Authorization/locks"
-    needed = "Microsoft.Authorization/locks/read"
-    reading = await reader.list(path, versions.LOCKS, needed, {"$filter": "atScope()"})
+    reading = await reader.list(path, versions.LOCKS, permissions.LOCKS, {"$filter": "atScope()"})
     if reading.unknown is not None:
         return unread(reading, f"the locks on {scope}")
     return listed(reading, [_lock(Body(one)) for one in reading.value], f"the locks on {scope}")
@@ -145,7 +144,7 @@ async def read_connection_workspace(reader: Reader, variables: Json, own: str) -
             ("id", "name", "exists", "same_as_endpoint", "hub_of_endpoint", "kind", "locks"), identifier
         )
         return {**unknown, "source": source}
-    needed = f"{ML}/workspaces/read"
+    needed = permissions.WORKSPACE
     reading, endpoints, locks = await asyncio.gather(
         reader.get(identifier, versions.WORKSPACE, needed),
         reader.get(own, versions.WORKSPACE, needed),

@@ -55,6 +55,7 @@ class World:
         self._elsewhere = elements(field(authorization, "elsewhere"))[0]
         self._definitions = field(authorization, "definitions")
         self._held: dict[tuple[str, str, bool], Reach] = {}
+        self._asked: dict[tuple[str, str], tuple[list[Row], Unknown | None]] = {}
 
     def exists(self, scope: str) -> Json:
         """Whether the resource exists: null where nothing was read at the normal scope."""
@@ -85,6 +86,12 @@ class World:
 
     def assigned(self, principal: str, scope: str) -> tuple[list[Row], Unknown | None]:
         """The assignments that are the principal's, its groups' included, and why the scope's may not be all."""
+        found = self._asked.get((principal, scope))
+        if found is None:
+            found = self._asked[principal, scope] = self._assigned(principal, scope)
+        return found
+
+    def _assigned(self, principal: str, scope: str) -> tuple[list[Row], Unknown | None]:
         rows: list[Row] = []
         reasons: list[Unknown | None] = []
         for place, entry in self._entries.items():

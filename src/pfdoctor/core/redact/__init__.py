@@ -48,6 +48,16 @@ def redact_text(text: str) -> str:
     """The text with a token such as `[redacted: Azure OpenAI key]` for every literal secret; it has as many lines."""
     if len(text) < _SHORTEST:
         return text
+    return _redacted_again(text) if len(text) <= _REPEATS else _redacted(text)
+
+
+@lru_cache(maxsize=16384)
+def _redacted_again(text: str) -> str:
+    """The same for a short text: of many endpoints in a workspace, most are those of the one before."""
+    return _redacted(text)
+
+
+def _redacted(text: str) -> str:
     while True:
         hits = _hidden(text)
         if not hits:
@@ -167,6 +177,8 @@ def _token(kind: str) -> str:
 
 
 _SHORTEST = len("://:p@h")
+_REPEATS = 300
+"""Letters of a text that may well come again: an id, a name, a message."""
 """No shorter text holds a secret."""
 _TELLING = 4
 """Letters of a secret that tell nothing: what is shorter is not looked at."""

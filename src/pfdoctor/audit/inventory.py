@@ -1,0 +1,158 @@
+"""Which endpoints there are: Azure Resource Graph lists them, and says nothing of how they are.
+
+Resource Graph lags behind and leaves out what the login may not read. So it only enumerates; each endpoint is then read
+itself. Workspaces that are named are asked themselves, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pfdoctor.audit.fleet import Endpoint
+from pfdoctor.audit.scope import Scope, is_glob, is_subscription_id, matches
+from pfdoctor.cloud.reader import Reader
+from pfdoctor.collect.azure import permissions, versions
+from pfdoctor.collect.azure.arm_id import parse, workspace_id
+from pfdoctor.core.model import Json, NoInputError, Unknown
+
+_VERSION = "2022-10-01"
+_PATH = "/providers/Microsoft.ResourceGraph/resources"
+_PAGE = 1000
+_MOST_SUBSCRIPTIONS = 1000
+"""That one query takes (Microsoft Learn, "Work with large Azure resource data sets")."""
+_ENDPOINTS = (
+    "resources | where type =~ 'microsoft.machinelearningservices/workspaces/onlineendpoints' "
+    "| project id, location, tags | order by id asc"
+)
+_SUBSCRIPTIONS = (
+    "resourcecontainers | where type =~ 'microsoft.resources/subscriptions' "
+    "| project subscriptionId, name | order by subscriptionId asc"
+)
+
+
+class Problem(NamedTuple):
+    """A scope that could not be listed, or not to its end: endpoints in it may be missing."""
+
+    path: str
+    problem: str
+    detail: str
+
+
+class Inventory(NamedTuple):
+    """The endpoints by id, and what kept it from being all of them."""
+
+    endpoints: tuple[Endpoint, ...]
+    problems: tuple[Problem, ...]
+
+
+async def take_inventory(reader: Reader, scope: Scope) -> Inventory:
+    """The endpoints of the scope. Raises NoInputError where a scope that was named proves to be none."""
+    problems: list[Problem] = []
+    subscriptions = await _subscriptions(reader, scope, problems)
+    rows: list[dict[str, Json]] = []
+    if subscriptions is None:
+        limits: list[dict[str, Json]] = [{"managementGroups": [one]} for one in scope.management_groups] or [{}]
+    else:
+        parts = range(0, len(subscriptions), _MOST_SUBSCRIPTIONS)
+        limits = [{"subscriptions": subscriptions[start : start + _MOST_SUBSCRIPTIONS]} for start in parts]
+    for limit in limits:
+        what = _said(limit)
+        rows += await _query(reader, _ENDPOINTS, limit, problems, what)
+    found = {one.key: one for one in map(_endpoint, rows) if one is not None}
+    for one in await _named(reader, scope, subscriptions or [], problems):
+        found.setdefault(one.key, one)
+    kept = [found[key] for key in sorted(found) if scope.holds(found[key])]
+    return Inventory(tuple(kept), tuple(problems))
+
+
+async def _subscriptions(reader: Reader, scope: Scope, problems: list[Problem]) -> list[str] | None:
+    """The ids of the subscriptions that are named; None where none is."""
+    if not scope.subscriptions:
+        return None
+    if scope.management_groups:
+        limit: dict[str, Json] = {"managementGroups": list(scope.management_groups)}
+    else:
+        limit = {}
+    rows = await _query(reader, _SUBSCRIPTIONS, limit, problems, "the list of subscriptions")
+    seen = {str(one.get("subscriptionId")).lower(): str(one.get("name")) for one in rows}
+    chosen: dict[str, None] = {}
+    for wanted in scope.subscriptions:
+        hits = [one for one, name in seen.items() if matches(one, [wanted]) or matches(name, [wanted])]
+        if not hits and is_subscription_id(wanted):
+            detail = (
+                "the login sees no such subscription: a wrong id, another tenant (az login --tenant), or no role in it"
+            )
+            problems.append(Problem(f"/subscriptions/{wanted}", "not-seen", detail))
+            hits = [wanted.lower()]
+        elif not hits and not problems:
+            known = ", ".join(sorted(seen.values())[:10]) or "none"
+            raise NoInputError(f"no subscription that the login sees is named {wanted!r}; there are: {known}")
+        chosen |= dict.fromkeys(hits)
+    return list(chosen)
+
+
+async def _query(
+    reader: Reader, query: str, limit: dict[str, Json], problems: list[Problem], what: str
+) -> list[dict[str, Json]]:
+    """The rows of all pages. A page that fails ends them, and is a problem."""
+    rows: list[dict[str, Json]] = []
+    options: dict[str, Json] = {"$top": _PAGE, "resultFormat": "objectArray"}
+    while True:
+        reading = await reader.post(_PATH, _VERSION, {"query": query, **limit, "options": options})
+        page = reading.body.get("data") if reading.body is not None else None
+        if not isinstance(page, list):
+            why = reading.unknown or Unknown("wrong-type", "the answer holds no rows")
+            problems.append(Problem(what, why.code, f"Azure Resource Graph {why.detail}"))
+            return rows
+        rows += [one for one in page if isinstance(one, dict)]
+        token = reading.body.get("$skipToken") if reading.body is not None else None
+        if not isinstance(token, str) or token == options.get("$skipToken"):
+            return rows
+        options = {**options, "$skipToken": token}
+
+
+async def _named(reader: Reader, scope: Scope, subscriptions: list[str], problems: list[Problem]) -> Iterable[Endpoint]:
+    """The endpoints of the workspaces that are named in full, as these list them: that never lags."""
+    groups, names = scope.resource_groups, scope.workspaces
+    if not names or not groups or any(map(is_glob, (*groups, *names))):
+        return ()
+    ids = [workspace_id(one, group, name) for one in subscriptions for group in groups for name in names]
+    readings = await asyncio.gather(
+        *(reader.list(f"{one}/onlineEndpoints", versions.ENDPOINT, permissions.ENDPOINT) for one in ids)
+    )
+    found: list[Endpoint] = []
+    for identifier, reading in zip(ids, readings, strict=True):
+        why = reading.unknown or reading.incomplete
+        if why is not None and (len(ids) == 1 or not reading.is_missing):
+            problems.append(Problem(identifier, why.code, why.detail))
+        rows = reading.value if isinstance(reading.value, list) else []
+        found += [one for one in map(_endpoint, rows) if one is not None]
+    return found
+
+
+def _endpoint(row: dict[str, Json]) -> Endpoint | None:
+    """An endpoint of a row; None for one without a usable id."""
+    target = parse(row.get("id"))
+    if target is None or target.resource_group is None or len(target.names) != 2:
+        return None
+    tags = row.get("tags")
+    location = row.get("location")
+    return Endpoint(
+        target.text,
+        target.name,
+        target.names[0],
+        target.resource_group,
+        target.subscription,
+        location if isinstance(location, str) else None,
+        {str(key): str(value) for key, value in tags.items()} if isinstance(tags, dict) else {},
+    )
+
+
+def _said(limit: dict[str, Json]) -> str:
+    if not limit:
+        return "everything that the login sees"
+    kind, names = next(iter(limit.items()))
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"the {'subscriptions' if kind == 'subscriptions' else 'management group'} {shown}"

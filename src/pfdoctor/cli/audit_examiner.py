@@ -1,0 +1,124 @@
+"""Runs the rules of an audit beside the reading: in processes of their own, where there are cores for them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from typing import Any
+
+from pfdoctor.cli.output import say
+from pfdoctor.core.facts import Facts
+from pfdoctor.core.model import CaseResult
+from pfdoctor.report.style import visible
+
+Examine = Callable[[Facts], CaseResult]
+_MOST = 8
+
+_examine: Examine | None = None
+"""What the forked workers inherit."""
+
+
+class BrokenError(Exception):
+    """A bug of ours that was told of on stderr; the text is what the report says of it."""
+
+
+class Examiner:
+    """Called with the facts of a case, gives what they come to. Raises BrokenError for a bug of ours.
+
+    To be entered before any thread is started, for it forks.
+    """
+
+    def __init__(self, examine: Examine) -> None:
+        self._examine = examine
+        self._pool: Pool | None = None
+
+    async def __call__(self, facts: Facts) -> CaseResult:
+        if self._pool is None:
+            return _guarded(self._examine, facts)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[CaseResult] = loop.create_future()
+
+        def settle(action: Callable[[Any], None], value: Any) -> None:
+            if not answer.done():
+                action(value)
+
+        def tell(action: Callable[[Any], None], value: Any) -> None:
+            with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any longer
+                loop.call_soon_threadsafe(settle, action, value)
+
+        self._pool.apply_async(
+            _in_worker,
+            (facts,),
+            callback=lambda result: tell(answer.set_result, result),
+            error_callback=lambda error: tell(answer.set_exception, error),
+        )
+        return await answer
+
+    def __enter__(self) -> Examiner:  # noqa: PYI034 - Self needs Python 3.11
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        if sys.platform == "linux" and cores > 1:
+            global _examine  # noqa: PLW0603 - a fork inherits globals, and nothing else can be handed over without copying
+            _examine = self._examine
+            try:
+                # one core is left to the reading
+                self._pool = get_context("fork").Pool(min(cores - 1, _MOST), _begin, (os.getpid(),))
+            finally:
+                _examine = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+
+def _begin(parent: int) -> None:
+    """A worker leaves Ctrl-C to the parent, and does not outlive it, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _in_worker(facts: Facts) -> CaseResult:
+    if _examine is None:
+        raise RuntimeError("a worker was started without work")
+    return _guarded(_examine, facts)
+
+
+_told: set[tuple[str, int]] = set()
+
+
+def _guarded(examine: Examine, facts: Facts) -> CaseResult:
+    try:
+        return examine(facts)
+    except Exception as error:  # noqa: BLE001 - a bug of ours at one endpoint must not cost the report of the others
+        raise BrokenError(broke(str(facts.case["name"]), error)) from None
+
+
+def broke(name: str, error: Exception) -> str:
+    """Tells of a bug of ours on stderr, once for each, however many endpoints meet it; what the report says of it."""
+    if isinstance(error, BrokenError):
+        return str(error)
+    from pfdoctor.cli.crash import record
+
+    kind, trace = type(error).__name__, error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace is not None else (kind, 0)
+    if place not in _told:
+        _told.add(place)
+        say(f"{visible(name)}: internal error ({kind}): this is a bug in pfdoctor; {record(error)}")
+    return f"internal error ({kind}): a bug in pfdoctor, told on stderr"

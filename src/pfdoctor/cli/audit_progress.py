@@ -1,0 +1,91 @@
+"""The progress bar of an audit: how many endpoints are done, what they came to, and how long the rest will take."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from pfdoctor.core.model import Json
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_WINDOW = 60.0
+_ENOUGH = 5.0
+_SMOOTH = 0.1
+
+
+class Estimate:
+    """Seconds that the rest will take, at the pace of the last minute; None before there is a pace.
+
+    The pace of the whole run would promise too much: the limits of Azure Resource Manager let its beginning go fast.
+    """
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def seconds(self, now: float, done: int, total: int) -> float | None:
+        """The estimate at a time on any clock, when `done` of `total` are done."""
+        self._marks.append((now, done))
+        while now - self._marks[0][0] > _WINDOW:
+            self._marks.popleft()
+        begun, at_begin = self._marks[0]
+        if now - begun < _ENOUGH or done == at_begin:
+            return None
+        return (total - done) * (now - begun) / (done - at_begin)
+
+
+class AuditBar:
+    """Called with each entry; draws on stderr where that is a terminal."""
+
+    def __init__(self, *, wanted: bool) -> None:
+        self._drawn: tuple[Progress, TaskID] | None = None
+        self._estimate = Estimate()
+        self._states: Counter[str] = Counter()
+        self._last = 0.0
+        if wanted and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            self._drawn = _start()
+
+    def __call__(self, entry: dict[str, Json], done: int, total: int) -> None:
+        self._states[entry["state"]] += 1
+        now = time.monotonic()
+        if self._drawn is None or (now - self._last < _SMOOTH and done < total):
+            return
+        self._last = now
+        progress, task = self._drawn
+        progress.update(task, completed=done, total=total, told=self._told(self._estimate.seconds(now, done, total)))
+
+    def _told(self, left: float | None) -> str:
+        found, unknown = self._states["findings"], self._states["unknown"]
+        parts = [f"{found:,} with findings", f"{unknown:,} unknown", *([duration(left)] if left is not None else [])]
+        return " · ".join(parts)
+
+    def __enter__(self) -> AuditBar:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._drawn is not None:
+            self._drawn[0].stop()
+
+
+def duration(seconds: float) -> str:
+    """`about 3 min left`: no more exact than it can be."""
+    if seconds < 90:
+        return f"about {max(5, round(seconds / 5) * 5)} s left"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {seconds / 3600:.1f} h left"
+
+
+def _start() -> tuple[Progress, TaskID]:
+    # imported here: rich is only worth its time where it is seen
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress.start()
+    return progress, progress.add_task("auditing", total=None, told="listing endpoints")

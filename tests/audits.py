@@ -1,0 +1,143 @@
+"""Audits of a simulated fleet, in this process, with nothing waiting between retries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pfdoctor.simulator import Scenario, Simulator
+
+
+async def _no_sleep(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+@cache
+def _catalogue() -> Any:
+    from pfdoctor import catalog
+
+    return catalog.load()
+
+
+class Fleet:
+    """A running simulator, and audits of it."""
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        self.simulator = simulator
+        self.folder = folder
+        self.environment = dict(simulator.environment)
+        self._files = 0
+
+    def audit(self, scope: Any = None, *, shard: Any = None, state: Path | None = None, **how: Any) -> Any:
+        """The report of one audit; `state` names its file."""
+        from pfdoctor.audit.engine import How, audit, meant
+        from pfdoctor.audit.report import Run, make_report
+        from pfdoctor.audit.scope import Scope
+        from pfdoctor.audit.state import State
+        from pfdoctor.cloud.clouds import resolve_cloud
+        from pfdoctor.cloud.credentials import make_credential
+        from pfdoctor.cloud.pipeline import Limits
+        from pfdoctor.core.diagnose import diagnose
+        from pfdoctor.report.summary import Gate
+
+        catalogue = _catalogue()
+        scope = scope or Scope()
+        cloud = resolve_cloud(None, self.environment)
+        header = {"scope": scope.to_json(), "shard": shard and shard.to_json(), "started_at": "2026-01-01T00:00:00Z"}
+        self._files += 1
+        kept = State(state or self.folder / f"state-{self._files}.jsonl", header)
+        limits = Limits(request=5.0, backoff=0.0, sleep=_no_sleep)
+
+        async def examine(facts: Any) -> Any:
+            return diagnose(facts, catalogue)
+
+        settings = How(examine, catalogue.symptoms, self.environment, limits=limits)._replace(**how)
+
+        async def go() -> None:
+            async with make_credential("managed-identity", cloud, self.environment, None) as credential:
+                await audit(scope, shard, kept, cloud, credential, settings)
+
+        try:
+            asyncio.run(go())
+            run = {
+                "started_at": kept.started_at,
+                "finished_at": kept.started_at,
+                "duration_seconds": kept.seconds,
+                "requests": kept.requests,
+                "throttled": kept.throttled,
+                "complete": len(kept.done) == len(meant(kept, shard)),
+                "cloud": cloud.resource_manager,
+            }
+            problems = [one._asdict() for one in kept.inventory.problems] if kept.inventory else []
+            report = make_report(Run(header["scope"], header["shard"], run, problems), kept.entries, Gate())
+            return json.loads("".join(report.chunks()))
+        finally:
+            kept.close()
+
+    def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """The command line, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "pfdoctor", "audit", *arguments],
+            env=self._variables(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **options,
+        )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command line, under way."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pfdoctor", "audit", *arguments],
+            env=self._variables(),
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _variables(self) -> dict[str, str]:
+        return {**os.environ, **self.environment, "XDG_STATE_HOME": str(self.folder / "state")}
+
+
+def wait_for(path: Path, lines: int, kind: str = '{"kind": "endpoint"') -> None:
+    """Waits until a state file has so many lines of a kind."""
+    for _ in range(1200):
+        if path.exists() and sum(one.startswith(kind) for one in path.read_text().splitlines()) >= lines:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} never had {lines} lines")
+
+
+def comparable(report: dict[str, Any]) -> dict[str, Any]:
+    """The report without what differs from run to run: when, and the ids of requests."""
+
+    def strip(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: strip(value) for key, value in node.items() if key not in ("time", "request_id", "run")}
+        return [strip(one) for one in node] if isinstance(node, list) else node
+
+    stripped: dict[str, Any] = strip(report)
+    return stripped
+
+
+@contextmanager
+def running(scenario: Scenario, folder: Path) -> Iterator[Fleet]:
+    """A simulator of the scenario, signed in as its caller."""
+    with Simulator(scenario) as simulator, pytest.MonkeyPatch.context() as patch:
+        for name, value in simulator.environment.items():
+            patch.setenv(name, value)
+        yield Fleet(simulator, folder)

@@ -1,0 +1,53 @@
+"""`pfdoctor audit` as it is called: what is refused, what is estimated, and the help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pfdoctor.cli.audit_progress import Estimate, duration
+from pfdoctor.cli.main import main
+
+
+def test_an_estimate_follows_the_pace_of_the_last_minute() -> None:
+    estimate = Estimate()
+    assert estimate.seconds(0.0, 0, 1000) is None
+    assert estimate.seconds(2.0, 240, 1000) is None
+    assert estimate.seconds(10.0, 250, 1000) == 30.0
+    left: float | None = None
+    for now in range(11, 100):
+        left = estimate.seconds(float(now), 250 + now, 1000)
+    assert left == pytest.approx(1000 - 250 - 99)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(1.0, "about 5 s left"), (64.0, "about 65 s left"), (600.0, "about 10 min left"), (9000.0, "about 2.5 h left")],
+)
+def test_a_duration_is_no_more_exact_than_it_can_be(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--shard", "3/2"], "it is I/N"),
+        (["--include", "prod"], "is no filter"),
+        (["merge", "nowhere.json"], "cannot read nowhere.json"),
+        (["--format", "yaml"], "it is one of text, json, jsonl"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["audit", *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_part_that_is_no_report_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "part.json"
+    file.write_text("[]")
+    assert main(["audit", "merge", str(file)]) == 2
+    assert "is no report of `pfdoctor audit --format json`" in capsys.readouterr().err
