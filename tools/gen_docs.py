@@ -40,6 +40,7 @@ ATLAS = "the failure atlas, our [list of known ways to fail](atlas-entries.yaml)
 SCREEN = 52
 SEVERITIES = ("error[", "warning[", "info[")
 FOOTER = re.compile(r"\d+ rules: ")
+TOOK = re.compile(r" in [\d.]+ m?s\b")
 GENERATED = "<!-- Made by tools/gen_docs.py. Edit the rules or the tool, not this file. -->\n\n"
 
 FACTS = (
@@ -162,6 +163,11 @@ def _demo_output() -> str:
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
     command = [sys.executable, "-m", "pfdoctor", "demo", "--no-progress"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.splitlines()
+    # how long an answer took is another time in every run, and with it where the line breaks
+    answers = next(index for index, line in enumerate(printed) if line.startswith("  answers"))
+    while printed[answers + 1].startswith(" " * 12):
+        printed[answers] += f" {printed.pop(answers + 1).strip()}"
+    printed[answers] = TOOK.sub("", printed[answers])
     seen = printed.index("seen in the logs")
     ruled_out = next(index for index in range(seen, len(printed)) if "ruled out" in printed[index])
     last = next(index for index, line in enumerate(printed) if FOOTER.match(line))
