@@ -273,6 +273,9 @@ class _Run:
         if name is None or address is None:
             detail = f"the endpoint's scoring URI is {uri!r}" if name is not None else "there is no deployment to call"
             return uri if isinstance(uri, dict) else Unknown("no-address", detail).to_json()
+        if not self._cloud.serves(address.host):
+            detail = f"the scoring URI is at {address.host}, no host of {self._cloud.name}: no key is sent there"
+            return Unknown("foreign-host", detail).to_json()
         self._how.progress(f"calling {address.host}")
         posts = (f"{address.path}/score",) if self._how.score is not None else ()
         pipeline = endpoint_pipeline(address.host, self._how.environment, self._how.limits, posts)
