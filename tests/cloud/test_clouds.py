@@ -160,3 +160,14 @@ def test_a_folder_of_certificates_will_do(tmp_path: Path) -> None:
     from pfdoctor.cloud.tls import tls_context
 
     assert isinstance(tls_context({"REQUESTS_CA_BUNDLE": str(tmp_path)}), ssl.SSLContext)
+
+
+def test_the_hosts_that_a_key_is_sent_to() -> None:
+    assert PUBLIC.serves("chat.westeurope.inference.ml.azure.com")
+    assert not any(PUBLIC.serves(host) for host in ("evil.example", "inference.ml.azure.com.evil.example", "127.0.0.1"))
+    local = PUBLIC._replace(resource_manager="https://127.0.0.1:8443")
+    assert local.serves("127.0.0.1:9000")
+    assert not local.serves("10.0.0.1")
+    stack = PUBLIC._replace(resource_manager="https://management.local.example.com")
+    assert stack.serves("chat.ml.local.example.com")
+    assert not stack.serves("chat.example.com")

@@ -40,7 +40,7 @@ def test_reads_leave(method: str, url: str) -> None:
         ("POST", f"{ARM}{ENDPOINT}/deployments/blue%2Fx/getLogs"),
         ("POST", f"{ARM}{ENDPOINT}/deployments/../listKeys/getLogs"),
         ("POST", f"{ARM}/ws/connections/c/listsecrets?api-version=1"),
-        ("GET", f"{ARM}/ws/connections/c/listSecrets?api-version=1"),
+        ("GET", f"{ARM}{ENDPOINT}/."),
         ("POST", f"{ARM}/ws/connections/c/list%73ecrets"),
         ("GET", f"http://{HOST}{ENDPOINT}"),
         ("GET", f"https://{HOST}.evil.example{ENDPOINT}"),
@@ -53,6 +53,11 @@ def test_reads_leave(method: str, url: str) -> None:
 def test_nothing_else_leaves(method: str, url: str) -> None:
     with pytest.raises(RefusedRequestError, match="refused"):
         ArmGuard(HOST, (f"{ENDPOINT}/listKeys", "/ws/connections/c/listsecrets")).check(method, url, ())
+
+
+def test_a_resource_may_be_called_as_an_action_is() -> None:
+    ArmGuard(HOST).check("GET", f"{ARM}/ws/models/listsecrets/versions/1", ())
+    ArmGuard(HOST).check("GET", f"{ARM}/ws/connections/listsecrets", ())
 
 
 def test_no_header_turns_a_get_into_something_else() -> None:

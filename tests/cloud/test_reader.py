@@ -194,6 +194,19 @@ def test_an_authority_that_is_not_trusted(azure: Any, tmp_path: Path) -> None:
     assert "REQUESTS_CA_BUNDLE" in value.detail
 
 
+def test_the_logins_of_a_netrc_are_left_alone(azure: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logins = tmp_path / "netrc"
+    logins.write_text("default login somebody password anything\n")
+    monkeypatch.setenv("NETRC", str(logins))
+    assert azure.read(get, fresh=True).unknown is None
+
+
+def test_what_the_guard_refuses_is_unknown(azure: Any) -> None:
+    reading = azure.read(lambda reader: reader.get(f"{GROUP}/../x", "2024-10-01"))
+    assert reading.unknown.code == "refused-by-us"
+    assert azure.read(lambda reader: reader.get(f"{GROUP}/\ud800", "2024-10-01")).unknown is not None
+
+
 def test_the_proxy_of_the_environment_is_used(azure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

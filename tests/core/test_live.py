@@ -141,11 +141,12 @@ class TestDrift:
 
 
 def test_who_uses_connections_that_were_not_read_stays_unknown() -> None:
-    declared: Json = {"flow": {}, "needs": {"connections": [{"name": "aoai", "node": "ask"}]}}
+    needed: list[Json] = [{"name": "aoai", "node": "ask"}]
+    declared: dict[str, Json] = {"flow": {}, "needs": {"connections": needed}}
     assert live_of({"connections": UNKNOWN}, declared=declared)["connections"] == UNKNOWN
     partly = {"$incomplete": UNKNOWN["$unknown"], "items": [{"name": "AOAI"}, {"name": UNKNOWN}, UNKNOWN]}
     marked = live_of({"connections": partly}, declared=declared)["connections"]
     assert marked["$incomplete"] == partly["$incomplete"]
     assert [one.get("used_by") for one in marked["items"]] == [["ask"], UNKNOWN, None]
-    declared["needs"]["connections"].append({"name": UNKNOWN, "node": "more"})
+    needed.append({"name": UNKNOWN, "node": "more"})
     assert "used_by" not in live_of({"connections": [{"name": "x"}]}, declared=declared)["connections"][0]

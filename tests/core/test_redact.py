@@ -304,3 +304,10 @@ def test_values_inside_values_are_looked_at_once(text: str, monkeypatch: pytest.
     once = redact_text(text)
     assert looked_at < 20 * len(text)
     assert redact_text(once) == once
+
+
+def test_keys_without_a_name_beside_them() -> None:
+    letters = "aB3dE5fG7hJ9kL+mN/pQ1rS2tU4vW6xY8z"
+    key = (letters * 3)[:86] + "=="
+    assert redact_text(f"a key: {key}") == "a key: [redacted: Azure storage account key]"
+    assert "aB3dE5f7" not in redact_text("https://a.example/b?sv=1&sig=aB3dE5f7&se=2")

@@ -40,6 +40,22 @@ class Cloud(NamedTuple):
         """Host and port of Azure Resource Manager, the only one that a token for it is sent to."""
         return urlsplit(self.resource_manager).netloc.lower()
 
+    def serves(self, host: str) -> bool:
+        """Whether an endpoint of this cloud may answer at the host (and port), so that its key may be sent there.
+
+        Endpoints lie below the host that tokens for Azure Machine Learning are issued for
+        (chat.westeurope.inference.ml.azure.com). Of a cloud described by its metadata, the host of its own Azure
+        Resource Manager is trusted, too, and what lies beside it.
+        """
+        name = (urlsplit(f"//{host}").hostname or "").lower()
+        if name.endswith(f".{urlsplit(self.ml_scope).hostname}"):
+            return True
+        if self.resource_manager in (PUBLIC.resource_manager, CHINA.resource_manager, US_GOVERNMENT.resource_manager):
+            return False
+        own = urlsplit(self.resource_manager).hostname or ""
+        beside = own.partition(".")[2]
+        return name == own or ("." in beside and not beside[-1].isdecimal() and name.endswith(f".{beside}"))
+
 
 def _built_in(name: str, manager: str, authority: str, top: str, suffixes: tuple[str, str, str]) -> Cloud:
     names = dict(zip(("storage", "key_vault", "container_registry"), suffixes, strict=True))

@@ -28,7 +28,7 @@ _LONGEST = 400
 def of_answer(status: int, content_type: str, text: str, permission: str | None) -> Unknown:
     """Why an answer with an error status tells nothing. `permission` is the operation that the request needs."""
     body = _json(text)
-    if body is None and _is_html(content_type, text):
+    if body is None and is_html(content_type, text):
         detail = f"{status} with an HTML page: a proxy or sign-in page answered, not Azure"
         return Unknown("html", detail)
     code, message = error_of(body)
@@ -56,7 +56,7 @@ def of_body(content_type: str, text: str) -> Unknown:
     """Why the body of a good answer is no JSON."""
     if not text.strip():
         return Unknown("empty", "the answer was empty")
-    if _is_html(content_type, text):
+    if is_html(content_type, text):
         return Unknown("html", "200 with an HTML page: a proxy or sign-in page answered, not Azure")
     return Unknown("malformed", "the answer was cut off or is no JSON")
 
@@ -101,7 +101,8 @@ def error_of(body: Json) -> tuple[str | None, str | None]:
     return code if isinstance(code, str) else None, message if isinstance(message, str) else None
 
 
-def _is_html(content_type: str, text: str) -> bool:
+def is_html(content_type: str, text: str) -> bool:
+    """Whether an answer is a page for people."""
     return "html" in content_type.lower() or text.lstrip()[:1] == "<"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+import urllib.request
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core.pipeline import AsyncPipeline
@@ -49,7 +51,7 @@ class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
         connector = aiohttp.TCPConnector(ssl=tls_context(environment), limit=limits.connections)
         session = aiohttp.ClientSession(
             connector=connector,
-            trust_env=True,  # HTTPS_PROXY and NO_PROXY
+            trust_env=False,  # it would send the logins of ~/.netrc, too
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -62,6 +64,9 @@ class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
     async def send(self, request: Any, **options: Any) -> Any:
         """Sends what may leave. Raises RefusedRequestError for anything else, before a connection is made."""
         self._guard.check(request.method, request.url, request.headers)
+        proxy = _proxy_for(request.url)
+        if proxy is not None:
+            options = {**options, "proxy": proxy}
         return await self._inner.send(request, **options)
 
     async def sleep(self, duration: float) -> None:
@@ -79,6 +84,15 @@ class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def _proxy_for(url: str) -> str | None:
+    """The proxy that HTTPS_PROXY names for the address, unless NO_PROXY spares its host."""
+    parts = urlsplit(url)
+    if not parts.hostname or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy or None
 
 
 class RetryPolicy(AsyncRetryPolicy[Any, Any]):

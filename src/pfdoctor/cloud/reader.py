@@ -100,9 +100,7 @@ class Reader:
         await asyncio.gather(*self._begun.values(), return_exceptions=True)
 
     def _url(self, path: str, api_version: str, query: Query) -> str:
-        encoded = urlencode(
-            {**(query or {}), "api-version": api_version}, quote_via=quote, safe=_SAFE, errors="replace"
-        )
+        encoded = urlencode({**(query or {}), "api-version": api_version}, quote_via=quote, safe=_SAFE)
         return f"{self._cloud.resource_manager}{quote(path, safe=_SAFE, errors='replace')}?{encoded}"
 
     async def _once(self, method: str, url: str, rest: str, read: Callable[[], Awaitable[Reading]]) -> Reading:

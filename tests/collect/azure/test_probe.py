@@ -102,7 +102,6 @@ def test_an_endpoint_that_does_not_answer(azure: Any, collected: Any, unknowns: 
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        ("html", "html"),
         ("empty", "empty"),
         ("malformed", "text"),
         ("wrong-type", "json"),
@@ -115,6 +114,12 @@ def test_whatever_the_body_is(azure: Any, collected: Any, faults: Any, fault: An
     (document,) = collected(probe=True)
     assert faults(document) == []
     assert document["live"]["data_plane"]["swagger"]["body_kind"] == kind
+
+
+def test_a_page_of_a_proxy_is_no_answer_of_the_endpoint(azure: Any, collected: Any, unknowns: Any) -> None:
+    azure.simulator.inject({"path": "/online/"}, "html")
+    found = unknowns(collected(probe=True)[0]["live"]["data_plane"])
+    assert {found[name]["code"] for name in ("unauthenticated", "swagger", "health", "version")} == {"html"}
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,9 @@ class _Run:
         if address is None:
             unusable = Unknown("no-address", f"the endpoint's scoring URI is {uri!r}")
             return uri if isinstance(uri, dict) else unusable.to_json()
+        if not self._cloud.serves(address.host):
+            detail = f"the scoring URI is at {address.host}, no host of {self._cloud.name}: no key is sent there"
+            return Unknown("foreign-host", detail).to_json()
         self._how.progress(f"calling {address.host}")
         posts = (f"{address.path}/score",) if self._how.score is not None else ()
         pipeline = endpoint_pipeline(address.host, self._how.environment, self._how.limits, posts)

@@ -40,13 +40,14 @@ async def find(reader: Reader, target: Target, deployment: str | None, *, planne
         reader.list(f"{target.id}/deployments", versions.ENDPOINT, permissions.DEPLOYMENT),
     )
     _check_login(workspace, target)
-    if workspace.is_missing:
+    if workspace.is_missing and endpoint.unknown is not None:
+        # an endpoint that answers has a workspace, whatever that one's own answer says
         await _no_workspace(reader, target)
     if planned and endpoint.is_missing and workspace.unknown is None:
         return Found(workspace, endpoint, deployments, {})
     if endpoint.is_missing and workspace.unknown is None:
         names = await reader.list(f"{target.workspace_id}/onlineEndpoints", versions.ENDPOINT, permissions.ENDPOINT)
-        if target.endpoint.lower() not in _names(names):
+        if _lacks(names, target.endpoint):
             where = f"in the workspace {target.workspace}"
             raise NoInputError(_nothing(f"no online endpoint {target.endpoint!r} {where}", target.endpoint, names))
     chosen = await _chosen(reader, target, deployment, endpoint, deployments, planned=planned)
@@ -75,13 +76,12 @@ async def _no_workspace(reader: Reader, target: Target) -> None:
         reader.get(group, versions.GROUP, permissions.GROUP),
         reader.list(f"{group}/providers/{ML}/workspaces", versions.WORKSPACE, permissions.WORKSPACE),
     )
-    if parent.unknown is None and target.workspace.lower() not in _names(names):
+    if parent.unknown is None and _lacks(names, target.workspace):
         what = f"no workspace {target.workspace!r} in the resource group {target.resource_group}"
         raise NoInputError(_nothing(what, target.workspace, names))
     if parent.is_missing:
         groups = await reader.list(f"{subscription}/resourceGroups", versions.GROUP, permissions.GROUP)
-        is_whole = isinstance(groups.value, list) and groups.incomplete is None
-        if is_whole and target.resource_group.lower() not in _names(groups):
+        if isinstance(groups.value, list) and _lacks(groups, target.resource_group):
             what = f"no resource group {target.resource_group!r} in the subscription {target.subscription}"
             raise NoInputError(_nothing(what, target.resource_group, groups))
 
@@ -96,7 +96,7 @@ async def _chosen(
             found[name] = Reading(one, deployments.source._replace(id=str(one.get("id"))))
     if found or deployment is None:
         return found
-    if isinstance(deployments.value, list) and deployments.incomplete is None:
+    if isinstance(deployments.value, list) and _lacks(deployments, deployment):
         if planned:
             return {}
         what = f"no deployment {deployment!r} at the endpoint {target.endpoint}"
@@ -112,6 +112,13 @@ async def _chosen(
 def _name_of(resource: dict[str, Json]) -> str | None:
     name = resource.get("name")
     return name.rpartition("/")[2] if isinstance(name, str) and name else None
+
+
+def _lacks(listed: Reading, name: str) -> bool:
+    """Whether what was read of a list proves that it lacks the name; a list that was not read proves nothing else."""
+    items = listed.value if isinstance(listed.value, list) else []
+    is_whole = listed.incomplete is None and all(_name_of(one) is not None for one in items)
+    return is_whole and name.lower() not in _names(listed)
 
 
 def _names(listed: Reading) -> dict[str, str]:

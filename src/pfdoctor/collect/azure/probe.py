@@ -150,6 +150,10 @@ class Prober:
         text = response.content.decode("utf-8-sig", "replace")
         if isinstance(self._key, str):
             text = text.replace(self._key, "[redacted: endpoint key]")  # an app may repeat what it was sent
+        if told.get(_HEADER) is None and faults.is_html(told.get("Content-Type", ""), text):
+            # nothing says that the endpoint has seen the request
+            why = Unknown("html", f"{url}: {response.status_code} with an HTML page: a proxy or sign-in page answered")
+            return Answer({**why.to_json(), "$source": source}, 0, 0.0)
         return Answer({**facts, **_body(text, facts["content_type"] or "")}, response.status_code, took)
 
 

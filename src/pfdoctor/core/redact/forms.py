@@ -100,6 +100,12 @@ FORMS = (
         "AccountKey",
     ),
     _Form("Azure storage account key", ("+ASt",), r"[A-Za-z0-9+/]{70,76}\+ASt[A-Za-z0-9+/]{6}={0,2}", _varied),
+    _Form(
+        "Azure storage account key",
+        ("==",),
+        r"(?<![A-Za-z0-9+/=-])[A-Za-z0-9+/]{86}==(?![A-Za-z0-9+/=])",
+        _varied,
+    ),
     _Form("Azure Cosmos DB key", ("ACDb",), r"[A-Za-z0-9+/]{70,76}ACDb[A-Za-z0-9+/]{6}={0,2}", _varied),
     _Form("Azure Container Registry key", ("+ACR",), r"[A-Za-z0-9+/]{42}\+ACR[A-Za-z0-9+/]{6}", _varied),
     _Form("Azure DevOps access token", ("AZDO",), r"[A-Za-z0-9]{70,76}AZDO[A-Za-z0-9]{4}", _varied),
@@ -115,6 +121,14 @@ FORMS = (
         ("sig=", "sig%3"),
         rf"(?<![A-Za-z0-9])sig{_EQUALS}(?P<secret>(?:[A-Za-z0-9+/_-]|%25|%2[BFbf]|%3[Dd]|=){{20,}})",
         _varied,
+        "sig",
+    ),
+    # behind ? or & it is a signature however short it was cut
+    _Form(
+        "shared access signature",
+        ("sig=",),
+        r"[?&]sig=(?P<secret>[A-Za-z0-9%+/_=-]{6,19})(?![A-Za-z0-9%+/_=-])",
+        _password,
         "sig",
     ),
     _Form(
