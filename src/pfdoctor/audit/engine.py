@@ -85,6 +85,10 @@ def meant(state: State, shard: Shard | None) -> list[Endpoint]:
     return [one for one in endpoints if shard is None or shard.holds(one)]
 
 
+def _log_unread(reader: Reader) -> Unknown | None:
+    return next((why for (method, _, _), why in reader.failures.items() if method == "POST"), None)
+
+
 class _Audit:
     """One run over the endpoints."""
 
@@ -154,7 +158,7 @@ class _Audit:
         reader = self._reader.share(self._shared, is_own)
         try:
             cases = await self._cases(reader, endpoint)
-            return record(endpoint, cases), reader.is_troubled
+            return record(endpoint, cases, _log_unread(reader)), reader.is_troubled
         except NoInputError as error:
             return unread(endpoint, Unknown("gone", f"Azure Resource Graph lists it, but {error}"), gone=True), False
         except AuthenticationError as error:
