@@ -24,7 +24,8 @@ async def _no_sleep(_: float) -> None:
 
 
 @cache
-def _catalogue() -> Any:
+def rules() -> Any:
+    """The shipped catalogue."""
     from pfdoctor import catalog
 
     return catalog.load()
@@ -51,7 +52,7 @@ class Fleet:
         from pfdoctor.core.diagnose import diagnose
         from pfdoctor.report.summary import Gate
 
-        catalogue = _catalogue()
+        catalogue = rules()
         scope = scope or Scope()
         cloud = resolve_cloud(None, self.environment)
         header = {"scope": scope.to_json(), "shard": shard and shard.to_json(), "started_at": "2026-01-01T00:00:00Z"}

@@ -50,8 +50,8 @@ class Collection(NamedTuple):
     `planned` an endpoint or deployment that does not exist is no mistake: what it will lean on is read all the same.
 
     `brief` leaves unread what costs a request for every endpoint and only matters where something is wrong: groups
-    that the identity is in, its roles elsewhere and those it may activate, and all but the end of one log. Without `metrics`, Azure
-    Monitor is not asked.
+    that the identity is in, its roles elsewhere and those it may activate, and all but the end of one log. Without
+    `metrics`, Azure Monitor is not asked.
     """
 
     deployment: str | None = None

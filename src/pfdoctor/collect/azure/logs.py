@@ -23,7 +23,8 @@ async def read_logs(
 ) -> list[Json]:
     """The facts `logs` of both containers. `changed` is when the deployment last changed, ISO 8601.
 
-    In brief it is the end of the log of the one that serves. A log that cannot be read is one in which nothing was looked for; its `cut` says why.
+    In brief it is the end of the log of the one that serves. A log that cannot be read is one in which nothing was
+    looked for; its `cut` says why.
     """
     wanted, tail = (list(_CONTAINERS)[:1], _BRIEF_TAIL) if brief else (list(_CONTAINERS), _TAIL)
     return list(await asyncio.gather(*(_log(reader, deployment, one, symptoms, changed, tail) for one in wanted)))
