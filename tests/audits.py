@@ -77,7 +77,7 @@ class Fleet:
                 "duration_seconds": kept.seconds,
                 "requests": kept.requests,
                 "throttled": kept.throttled,
-                "complete": len(kept.done) == len(meant(kept, shard)),
+                "complete": len(kept.done) == len(meant(kept, shard)) and not kept.inventory.problems,
                 "cloud": cloud.resource_manager,
             }
             problems = [one._asdict() for one in kept.inventory.problems] if kept.inventory else []

@@ -29,6 +29,12 @@ WHICH = (
 )
 
 
+def test_rights_through_a_group_are_no_missing_rights(tmp_path: Path) -> None:
+    with running(Scenario.load(SCENARIOS / "healthy-through-group.yaml"), tmp_path) as fleet:
+        (entry,) = fleet.audit()["endpoints"]
+    assert entry["state"] == "healthy"
+
+
 @pytest.mark.parametrize("name", WHICH)
 def test_the_same_findings(name: str, tmp_path: Path) -> None:
     catalogue = rules()

@@ -66,7 +66,7 @@ async def audit(
     try:
         async with pipeline:
             reader = Reader(pipeline, cloud, how.limits.request, how.now)
-            if state.inventory is None:
+            if state.inventory is None or state.inventory.problems:
                 state.set_inventory(await take_inventory(reader, scope))
                 await reader.close()
             # a reader of its own: what the inventory was made of need not be kept
