@@ -71,16 +71,17 @@ class Fleet:
 
         try:
             asyncio.run(go())
+            assert kept.inventory is not None
+            problems = [one._asdict() for one in kept.inventory.problems]
             run = {
                 "started_at": kept.started_at,
                 "finished_at": kept.started_at,
                 "duration_seconds": kept.seconds,
                 "requests": kept.requests,
                 "throttled": kept.throttled,
-                "complete": len(kept.done) == len(meant(kept, shard)) and not kept.inventory.problems,
+                "complete": len(kept.done) == len(meant(kept, shard)) and not problems,
                 "cloud": cloud.resource_manager,
             }
-            problems = [one._asdict() for one in kept.inventory.problems] if kept.inventory else []
             report = make_report(Run(header["scope"], header["shard"], run, problems), kept.entries, Gate())
             return json.loads("".join(report.chunks()))
         finally:
