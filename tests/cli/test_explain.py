@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+import pfdoctor
+from pfdoctor.core.access_codes import REASONS, VERDICTS
 
 Run = Callable[..., Any]
 
@@ -78,3 +83,30 @@ def test_a_secret_in_a_pasted_message_stays_there(run: Run, paste: Callable[[byt
 def test_a_terminal_gets_no_control_characters(run: Run, paste: Callable[[bytes], None]) -> None:
     paste(b"ValueError: MissingDriverProgram \x1b]0;owned\x07 \x07\x9b31m\n")
     assert not set(run("explain", "-").out) & {"\x1b", "\x07", "\x9b"}
+
+
+@pytest.mark.parametrize("code", ["408", "424", "429", "503"])
+def test_a_status_comes_with_its_rules(run: Run, code: str) -> None:
+    ended = run("explain", code)
+    assert ended.code == 0
+    assert ended.out.startswith(f"{code}\n  The ") or ended.out.startswith(f"{code}\n  Too many")
+
+
+@pytest.mark.parametrize("written", ["ROLE_LACKS_ACTION", "[role_lacks_action]", "not allowed", "ALLOWED_PENDING"])
+def test_what_access_prints(run: Run, written: str) -> None:
+    ended = run("explain", written)
+    assert ended.code == 0
+    assert ended.out.splitlines()[0] == written.strip("[]").upper().replace(" ", "_")
+
+
+def test_every_code_of_the_permission_table_is_explained() -> None:
+    source = Path(pfdoctor.__file__).parent / "core"
+    texts = [*(source / "access").glob("*.py"), source / "derive" / "access.py"]
+    codes = {
+        found
+        for file in texts
+        if file.name != "codes.py"
+        for found in re.findall(r'(?:Miss|Blame|_open|Decision)\((?:"\w+", )?"([A-Z_]+)"', file.read_text("utf-8"))
+    }
+    assert len(codes) > 15
+    assert codes <= {one.code for one in (*VERDICTS, *REASONS)}

@@ -13,6 +13,10 @@ from pfdoctor.core.model import Json
 from pfdoctor.simulator import Scenario, Simulator
 
 WORKSPACE = ("-s", "11111111-2222-3333-4444-555555555555", "-g", "rg-chat", "-w", "ws-chat")
+DEPLOYMENT = (
+    "model: azureml:chat-flow:3\nenvironment: azureml:promptflow-chat:7\n"
+    "instance_type: Standard_DS3_v2\ninstance_count: 1\n"
+)
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -146,3 +150,93 @@ def test_demo_leaves_the_environment_as_it_was(run: Run, monkeypatch: pytest.Mon
     before = dict(os.environ)
     run("demo", "healthy", "--no-progress")
     assert dict(os.environ) == before
+
+
+def test_what_is_proposed_works_as_it_stands(start: Callable[[str], Simulator], run: Run, scenarios: Path) -> None:
+    start("connection-missing")
+    request = scenarios / "request.json"
+    code, out, _ = run("diagnose", "-e", "chat", *WORKSPACE, "--probe-score", request)
+    whole = "-e chat -w ws-chat -g rg-chat -s 11111111-2222-3333-4444-555555555555"
+    commands = [line.strip() for line in out.splitlines() if line.strip().startswith("pfdoctor ")]
+    assert code == 1
+    assert f"pfdoctor diagnose FOLDER_OF_THE_FLOW {whole} --probe-score {request}" in commands
+    assert all(whole in command for command in commands)
+    assert "the request of --probe-score failed (424)" in out
+    assert "pfdoctor diagnose --probe-score" not in out
+    assert "setting-differs" not in out
+
+
+def test_what_was_seen_is_told_and_the_footer_adds_up(start: Callable[[str], Simulator], run: Run) -> None:
+    start("connection-missing")
+    _, out, _ = run("diagnose", "-e", "chat", *WORKSPACE)
+    assert "  endpoint  Succeeded, authentication by key, traffic blue 100 %" in out
+    assert "  identity  system-assigned" in out
+    shown = sum(line.startswith(("error[", "warning[", "info[")) for line in out.splitlines())
+    rest = next((int(line.split()[1]) for line in out.splitlines() if line.startswith("… ")), 0)
+    assert f"{shown + rest} finding" in out
+    _, quiet, _ = run("diagnose", "-e", "chat", *WORKSPACE, "-q")
+    assert "seen in the logs" not in quiet
+    assert "authentication by key" not in quiet
+    assert quiet.startswith("chat/blue")
+
+
+def test_the_endpoint_that_the_files_name(start: Callable[[str], Simulator], run: Run, tmp_path: Path) -> None:
+    start("healthy")
+    (tmp_path / "deployment.yml").write_text("name: blue\nendpoint_name: chat\n" + DEPLOYMENT)
+    code, out, _ = run("diagnose", tmp_path, *WORKSPACE)
+    assert (code, "traffic blue 100 %" in out) == (0, True), out
+    code, out, _ = run("access", tmp_path, *WORKSPACE)
+    assert (code, "operations of the endpoint" in out) == (0, True)
+
+
+def test_facts_of_what_is_not_deployed_yet(
+    start: Callable[[str], Simulator], run: Run, root: Path, tmp_path: Path
+) -> None:
+    start("healthy")
+    healthy, snapshot = root / "examples" / "healthy", tmp_path / "facts.json"
+    assert run("facts", healthy, "--live", *WORKSPACE, "-o", snapshot)[0] == 0
+    _, replayed, _ = run("check", "--facts", snapshot, "--stat")
+    _, direct, _ = run("check", healthy, "--live", *WORKSPACE, "--stat")
+    # who replays it typed no path, and the commands that are proposed name none
+    hints = [[line for line in text.splitlines() if "pfdoctor " not in line] for text in (replayed, direct)]
+    assert hints[0] == hints[1]
+    assert "connection-not-in-workspace" in replayed
+
+
+def test_variables_of_live_flags_leave_what_is_offline_alone(
+    run: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFDOCTOR_WORKSPACE", "ws-chat")
+    monkeypatch.setenv("PFDOCTOR_PROBE", "1")
+    assert run("check", root / "examples" / "healthy", "-q")[0] == 0
+    log = tmp_path / "app.log"
+    log.write_text("ModuleNotFoundError: No module named 'x_y'\n")
+    assert run("diagnose", "--log", log)[0] in (0, 1)
+    snapshot = tmp_path / "facts.json"
+    assert run("facts", root / "examples" / "healthy", "-o", snapshot)[0] == 0
+    assert run("diagnose", "--facts", snapshot)[0] == 0
+
+
+def test_what_cannot_be_combined_is_refused(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("diagnose", "--facts", "f.json", "--probe")
+    assert (code, "--probe: --facts replays" in err) == (2, True)
+    code, _, err = run("diagnose", "--log", "a.log", "--probe")
+    assert (code, "Name it by --endpoint" in err) == (2, True)
+    request = tmp_path / "request.json"
+    request.write_text('{"question": \n ?}')
+    code, _, err = run("diagnose", "-e", "chat", *WORKSPACE, "--probe-score", request)
+    assert (code, f"{request}:2:2 is no JSON" in err) == (2, True)
+
+
+def test_commands_name_files_that_are_found_from_here(
+    start: Callable[[str], Simulator], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start("healthy")
+    repository, elsewhere = tmp_path / "repository", tmp_path / "elsewhere"
+    (repository / ".git").mkdir(parents=True)
+    (repository / "deploy").mkdir()
+    elsewhere.mkdir()
+    (repository / "deploy" / "blue.yml").write_text("name: blue\nendpoint_name: chat\n" + DEPLOYMENT)
+    monkeypatch.chdir(elsewhere)
+    _, out, _ = run("check", repository / "deploy", "--live", *WORKSPACE)
+    assert "--file ../repository/deploy/blue.yml" in out

@@ -87,4 +87,24 @@ def test_a_clock_that_is_wrong(capsys: pytest.CaptureFixture[str], monkeypatch: 
 @pytest.mark.usefixtures("sim")
 def test_the_text_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["selfcheck"]) == 0
-    assert "ok      login         user dev@contoso.example" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "ok      login         user dev@contoso.example" in out
+    assert "good    pfdoctor can look at Azure from here" in out
+    assert "next    pfdoctor diagnose -e ENDPOINT -w WORKSPACE -g GROUP -s SUBSCRIPTION" in out
+
+
+def test_what_cannot_be_reached_is_no_fault_of_tls(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pfdoctor.cloud import clouds
+
+    nowhere = clouds.PUBLIC._replace(resource_manager="https://127.0.0.1:1")
+    monkeypatch.setattr(clouds, "resolve_cloud", lambda *_: nowhere)
+    assert main(["selfcheck"]) == 1
+    out = capsys.readouterr().out
+    assert "wrong   network       127.0.0.1:1 cannot be reached" in out
+    assert "wrong   network: pfdoctor cannot look at Azure" in out
+    assert "TLS" not in out
+    main(["selfcheck", "--format", "json"])
+    codes = {one["name"]: one.get("exit_code") for one in json.loads(capsys.readouterr().out)["checks"]}
+    assert {name for name, code in codes.items() if code is not None} == {"network"}

@@ -83,3 +83,17 @@ def test_a_broken_config_is_told(tmp_path: Path) -> None:
     (folder / "config").write_text("group = without a section\n")
     with pytest.raises(PfdoctorError, match=r"cannot read .*config: MissingSectionHeaderError"):
         resolve(Given(endpoint="chat", from_az_config=True))
+
+
+def test_where_the_az_config_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PfdoctorError) as told:
+        resolve(Given(endpoint="chat", from_az_config=True))
+    assert f"there is no {tmp_path / 'config'} and no {tmp_path / 'azureProfile.json'}" in str(told.value)
+
+
+def test_a_workspace_of_the_environment_asks_for_nothing() -> None:
+    assert not Given(workspace="ws", meant=False).any
+    assert Given(workspace="ws").any
+    assert Given(endpoint="chat", meant=False).any

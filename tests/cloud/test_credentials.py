@@ -92,7 +92,9 @@ def test_a_token_that_says_nothing(token: str) -> None:
 
 FAILURES = [
     ("cli", "Please run 'az login' to set up an account", "run az login"),
-    ("cli", "Azure CLI not found on path", "nobody is logged in to the Azure CLI"),
+    ("cli", "Azure CLI not found on path", "the Azure CLI is not installed (or not on PATH)"),
+    ("cli", "Please run 'az login' to set up an account", "nobody is logged in to the Azure CLI"),
+    ("environment", "Failed to resolve 'login.example'", "cannot be reached from here"),
     (
         "default",
         "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted…",

@@ -22,6 +22,8 @@ RULES = ("request-timeout-default", "chat-history-required")
 SCRIPT = """
 import os, pathlib, signal, stat, sys
 from pfdoctor.cli.main import main
+
+pytestmark = pytest.mark.once
 calls, last, half = [0], int(sys.argv[1]), sys.argv[2] == "half"
 
 def halve(descriptor):

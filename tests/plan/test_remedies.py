@@ -17,6 +17,8 @@ import yaml
 
 from pfdoctor import catalog
 
+pytestmark = pytest.mark.once
+
 FAULTS: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[1] / "fixtures" / "remedies.yaml").read_text(encoding="utf-8")
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pfdoctor.core.model import CaseResult, Evidence, Finding, Origin, Report, Severity, Status
+from pfdoctor.core.model import CaseResult, Evidence, Finding, Level, Origin, Remedy, Report, Severity, Status
 from pfdoctor.report.style import Span, cells, coloured, plain, visible, wrap
 from pfdoctor.report.summary import Gate
 from pfdoctor.report.text import Layout, render
@@ -156,3 +156,25 @@ def test_visible_names_what_it_hides() -> None:
 def test_wrapping_keeps_long_words_whole() -> None:
     lines = wrap([Span("see https://example.org/a/very/long/path now")], 20, "> ", "  ")
     assert plain(lines) == "> see\n  https://example.org/a/very/long/path\n  now\n"
+
+
+def test_a_command_stays_on_one_line(make_finding: Callable[..., Finding]) -> None:
+    command = 'az role assignment create --assignee 1 --role "Storage Blob Data Reader"  --scope /subscriptions/s1/rg'
+    steps = f"{command}\nWhoever runs this needs a role of those that may assign roles, such as Owner or another."
+    remedy = Remedy("Assign it", Level.REVIEW, steps=steps)
+    lines = _text(_single(make_finding(remedies=(remedy,)))).splitlines()
+    assert any(line.strip() == command for line in lines)
+    assert max(map(len, (line for line in lines if "az role" not in line and "http" not in line))) <= 80
+
+
+def test_rules_without_a_finding_of_their_own_are_accounted_for(make_finding: Callable[..., Finding]) -> None:
+    case = CaseResult("c", "flow", (make_finding(),), (), {Status.LATENT: ("a", "b", "d")})
+    text = " ".join(_text(Report((case,), 3)).split())
+    assert "3 fail with 1 finding (1 error; 2 rules covered by a sharper one)" in text
+
+
+def test_what_was_seen_of_a_live_case() -> None:
+    case = CaseResult("c", "flow", (), (), {}, observed=(("endpoint", "Succeeded"),))
+    report = Report((case,), 0)
+    assert "  endpoint  Succeeded\n" in _text(report)
+    assert plain(render(report, Gate(), Layout(quiet=True))) == ""

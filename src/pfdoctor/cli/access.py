@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pfdoctor.cli.options import (
+    WHERE,
     Cloud,
     Color,
     Credential,
@@ -23,6 +24,7 @@ from pfdoctor.cli.options import (
     Timeout,
     Workspace,
     option,
+    refuse,
 )
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import NoInputError, PfdoctorError
@@ -35,6 +37,7 @@ NOTHING = "name a live endpoint by --endpoint NAME, or its snapshot by --facts F
 
 @app.command()
 def access(
+    context: typer.Context,
     paths: Paths = None,
     endpoint: Endpoint = None,
     deployment: Deployment = None,
@@ -81,8 +84,9 @@ def access(
 
     given = Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config)
     if facts is not None:
-        if paths or log or given.any:
-            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH, --log or --endpoint")
+        refuse(context, "--facts replays a snapshot, in which nothing more is asked", *WHERE)
+        if paths or log:
+            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH and no --log")
         cases = list(replay(read(facts), derive, facts))
     elif given.any:
         live = Live(given, cloud, credential, probe=False, probe_score=None, timeout=timeout, progress=not no_progress)

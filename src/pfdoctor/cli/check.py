@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pfdoctor.cli.options import (
+    PROBES,
+    WHERE,
     Cloud,
     Color,
     ConfidenceMin,
@@ -44,6 +46,7 @@ from pfdoctor.cli.options import (
     Workspace,
     Yes,
     option,
+    refuse,
 )
 from pfdoctor.cli.target import Given
 from pfdoctor.core.model import Confidence, Level, PfdoctorError, Report, Severity
@@ -59,6 +62,7 @@ NOTHING = "no flow, deployment, endpoint, environment or model definition was fo
 
 @app.command()
 def check(
+    context: typer.Context,
     paths: Paths = None,
     files_from: FilesFrom = None,
     live: LiveToo = False,
@@ -104,6 +108,7 @@ def check(
     4 not logged in, 5 nothing to examine, 6 undecided rules with --fail-on-unknown, 7 a fix failed or did not hold.
     """
     from pfdoctor.cli.deliver import Delivery, gate, pair
+    from pfdoctor.cli.live import Live
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.run import Run, given_paths
     from pfdoctor.cli.select import Selection, choose, split
@@ -117,8 +122,8 @@ def check(
         stat,
     )
     given = Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config)
-    if given.any and not live:
-        raise PfdoctorError("what names a live endpoint goes with --live: pfdoctor check PATH --live")
+    if not live:
+        refuse(context, "it goes with --live: pfdoctor check PATH --live", *WHERE, *PROBES)
     snapshot = _snapshot(facts, paths, files_from, live=live)
     # what a snapshot holds besides files is looked at too
     more = live or (snapshot is not None and any(case.has_view("live") or case.has_logs for case in snapshot.cases))
@@ -126,7 +131,8 @@ def check(
     selection = Selection(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
-    run = Run(catalogue, choose(catalogue, selection))
+    asked = Live(given, cloud, credential, probe, probe_score, timeout, progress=not (no_progress or quiet))
+    run = Run(catalogue, choose(catalogue, selection), asked.typed(paths or (), ()))
     if fix or diff:
         if facts is not None:
             raise PfdoctorError("--facts replays a snapshot: there are no files to fix")
@@ -144,10 +150,8 @@ def check(
 
         report = run.report(replay(snapshot, run.examine, facts), snapshot.problems)
     elif live:
-        from pfdoctor.cli.live import Live
         from pfdoctor.cli.live_check import examine as examine_live
 
-        asked = Live(given, cloud, credential, probe, probe_score, timeout, progress=not (no_progress or quiet))
         report = examine_live(run, given_paths(paths, files_from), asked)
     else:
         report = _examine(run, paths, files_from, progress=not (no_progress or quiet))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from pfdoctor.cli.options import (
+    PROBES,
+    WHERE,
     Cloud,
     Color,
     ConfidenceMin,
@@ -37,6 +39,8 @@ from pfdoctor.cli.options import (
     Timeout,
     Verbose,
     Workspace,
+    refuse,
+    typed,
 )
 from pfdoctor.core.model import Confidence, Json, PfdoctorError, Report, Severity
 
@@ -51,6 +55,7 @@ NOTHING = "give --log FILE (- for standard input), --endpoint NAME, or both"
 
 @app.command()
 def diagnose(
+    context: typer.Context,
     paths: Paths = None,
     log: Logs = None,
     facts: Replayed = None,
@@ -109,9 +114,10 @@ def diagnose(
     selection = Selection(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
-    run = Run(catalogue, choose(catalogue, selection))
+    # a workspace in the environment says where to look, and not that anybody should
+    meant = not log or typed(context, "workspace", "from_az_config") is not None
     live = Live(
-        Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config),
+        Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config, meant),
         cloud,
         credential,
         probe,
@@ -119,20 +125,32 @@ def diagnose(
         timeout,
         progress=not (no_progress or quiet),
     )
+    run = Run(catalogue, choose(catalogue, selection), live.typed(paths or (), log or ()))
     if facts is not None:
-        if paths or log or live.given.any:
-            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH, --log or --endpoint")
-        return delivery.deliver(_replayed(run, facts), nothing=NOTHING)
+        refuse(context, "--facts replays a snapshot, in which nothing more is asked", *WHERE, *PROBES)
+        if paths:
+            raise PfdoctorError("--facts replays a snapshot, so it takes no PATH")
+        if facts == "-" and "-" in (log or ()):
+            raise PfdoctorError("standard input is either the snapshot or the log: give one of them as a file")
+        return delivery.deliver(_replayed(run, facts, Inputs(None, None, log, live)), nothing=NOTHING)
     if not (log or live.given.any):
         raise PfdoctorError(f"nothing to go on: {NOTHING}")
+    if not live.given.any:
+        refuse(context, "which endpoint is to be called? Name it by --endpoint (-e)", *PROBES)
     return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), nothing=NOTHING)
 
 
-def _replayed(run: Run, name: str) -> Report:
+def _replayed(run: Run, name: str, inputs: Inputs) -> Report:
+    """The report of a snapshot; with a log, of the case in it that the log is of."""
+    from pfdoctor.cli.gather import combine
     from pfdoctor.cli.snapshot import read, replay
 
     snapshot = read(name)
-    return run.report(replay(snapshot, run.examine, name), snapshot.problems)
+    problems = list(snapshot.problems)
+    logs = inputs.read_logs(run.catalogue, problems, ours=True)
+    cases = tuple(combine(snapshot.cases, [], logs))
+    report = run.report(replay(snapshot._replace(cases=cases), run.examine, name), problems)
+    return _or_inconclusive(report, logs)
 
 
 def _examined(run: Run, inputs: Inputs) -> Report:
@@ -151,8 +169,9 @@ def _or_inconclusive(report: Report, logs: list[dict[str, Json]]) -> Report:
         "what was recognised in it has no cause among the rules" if unexplained else "nothing in it is a known symptom"
     )
     notice = (
-        f"Inconclusive: {lines:,} lines were read, and {seen}. Collect both containers' logs "
-        "(az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000, and again with "
-        "--container storage-initializer), the error that az or the studio shows, and run diagnose with --endpoint."
+        f"Inconclusive: {lines:,} lines were read, and {seen}. Collect both containers' logs, and the error that az or "
+        "the studio shows, and run diagnose with --endpoint:\n"
+        "az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000\n"
+        "az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000 --container storage-initializer"
     )
     return report._replace(notices=(notice, *report.notices))

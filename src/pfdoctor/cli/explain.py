@@ -34,6 +34,8 @@ def explain(
 
     Of a rule: its cause, symptoms, evidence, fix and examples, when to ignore it, and how sure we are. Of an error:
     what it says, which rules it may come from, and what to run next. Nothing leaves this machine.
+
+    Exit codes: 0 explained, 2 no such rule, code or message, 3 internal error, 5 nothing known in the text.
     """
     from pfdoctor.cli.output import print_lines, width
     from pfdoctor.cli.own_rules import load_full

@@ -38,17 +38,29 @@ class Inputs(NamedTuple):
     def gather(self, catalogue: Catalogue) -> Gathered:
         """Everything that was given, collected and joined. Raises PfdoctorError where it does not go together."""
         problems: list[dict[str, Json]] = []
-        logs = self._read_logs(catalogue, problems)
+        # given beside files or an endpoint, a text is of these, whatever it looks like
+        ours = bool(self.paths) or self.files_from is not None or self.live.given.any
+        logs = self.read_logs(catalogue, problems, ours=ours)
         declared = self._read_files(problems) if self.paths or self.files_from is not None else []
         if not self.live.given.any:
             return Gathered(combine(declared, [], logs), logs, problems)
         # what the flow's files need tells which permissions have to be read
         view = likely(declared, "the endpoint").document.get("declared") if declared else None
-        answers = self.live.collect(catalogue, view)
+        answers = self._asked(declared).collect(catalogue, view)
         problems += filter(None, map(unread, answers))
         return Gathered(combine(declared, answers, logs), logs, problems)
 
-    def _read_logs(self, catalogue: Catalogue, problems: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    def _asked(self, declared: Sequence[Facts]) -> Live:
+        """The live endpoint; where none was named, the one that the files name."""
+        given = self.live.given
+        if given.endpoint is not None or (given.workspace or "").lower().find("/onlineendpoints/") >= 0 or not declared:
+            return self.live
+        from pfdoctor.cli.live_check import endpoint_of
+
+        return self.live._replace(given=given._replace(endpoint=endpoint_of(likely(declared, "the endpoint"))))
+
+    def read_logs(self, catalogue: Catalogue, problems: list[dict[str, Json]], *, ours: bool) -> list[dict[str, Json]]:
+        """The logs; what could not be read of them is added to `problems`."""
         if not self.logs:
             return []
         from pfdoctor.cli.output import say
@@ -56,8 +68,6 @@ class Inputs(NamedTuple):
 
         if "-" in self.logs and sys.stdin.isatty():
             say("paste the text, then press Ctrl-D on a line of its own (Ctrl-Z and Enter on Windows)")
-        # given beside files or an endpoint, a text is of these, whatever it looks like
-        ours = bool(self.paths) or self.files_from is not None or self.live.given.any
         found = read(self.logs, catalogue.symptoms, Knowledge(ours=ours))
         problems += found.problems
         return found.logs

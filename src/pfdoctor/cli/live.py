@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import contextmanager
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from pfdoctor.cli.target import Given, resolve
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json, PfdoctorError
+from pfdoctor.core.next_command import Typed
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.report.summary import NOT_ALLOWED, NOT_READ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _MOST_SENT = 10 * 1024 * 1024
 """Bytes of a request that `--probe-score` sends; an endpoint takes no more than 10 MB (vendor's documentation)."""
@@ -42,12 +44,15 @@ class Live(NamedTuple):
         """
         where = resolve(self.given)
         if where.endpoint is None:
-            raise PfdoctorError("name the endpoint by --endpoint (-e)")
+            files = "the files name no endpoint: " if declared is not None else ""
+            raise PfdoctorError(f"{files}name the endpoint by --endpoint (-e)")
         score = _request(self.probe_score) if self.probe_score is not None else None
         # azure-identity, azure-core and aiohttp take a third of a second to import: only who goes live pays for them
         from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.credentials import make_credential
+        from pfdoctor.cloud.errors import AuthenticationError
         from pfdoctor.cloud.pipeline import Limits
+        from pfdoctor.cloud.reach import reach
         from pfdoctor.collect.azure import Collection, Target, collect_now
 
         cloud = resolve_cloud(self.cloud, os.environ)
@@ -64,7 +69,24 @@ class Live(NamedTuple):
             )
             target = Target(where.subscription, where.resource_group, where.workspace, where.endpoint)
             trust = os.environ.get("REQUESTS_CA_BUNDLE")
-            return collect_now(target, cloud, lambda: make_credential(self.credential, cloud, os.environ, trust), how)
+            try:
+                return collect_now(
+                    target, cloud, lambda: make_credential(self.credential, cloud, os.environ, trust), how
+                )
+            except AuthenticationError as error:
+                # without a network every login fails, and its own errors speak of logging in
+                fault = reach(cloud, os.environ).fault
+                raise AuthenticationError(f"{fault}; {error}" if fault else str(error)) from error
+
+    def typed(self, paths: Iterable[Path], logs: Iterable[str]) -> Typed:
+        """What the commands that a report proposes have to repeat."""
+        flags: tuple[str, ...] = ()
+        for flag, value in (("--deployment", self.given.deployment), ("--cloud", self.cloud)):
+            flags += (flag, value) if value else ()
+        if self.credential != "default":
+            flags += ("--credential", self.credential)
+        probe = ("--probe-score", str(self.probe_score)) if self.probe_score else ("--probe",) * self.probe
+        return Typed(tuple(map(str, paths)), tuple(logs), probe, flags)
 
 
 def unread(facts: Facts) -> dict[str, Json] | None:
@@ -86,6 +108,12 @@ def _request(path: Path) -> bytes:
         raise PfdoctorError(f"cannot read --probe-score {path}: {error.strerror}") from error
     if len(body) > _MOST_SENT:
         raise PfdoctorError(f"--probe-score {path} has {len(body):,} bytes: an endpoint takes at most {_MOST_SENT:,}")
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as error:
+        raise PfdoctorError(f"--probe-score {path}:{error.lineno}:{error.colno} is no JSON: {error.msg}") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise PfdoctorError(f"--probe-score {path} is no JSON: {type(error).__name__}") from error
     return body
 
 

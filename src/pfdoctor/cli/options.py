@@ -39,6 +39,22 @@ def option(*flags: str, help: str, **more: Any) -> Any:  # noqa: A002 - typer's 
     return typer.Option(*flags, help=help, envvar=name, show_envvar=False, **more)
 
 
+def typed(context: typer.Context, *names: str) -> str | None:
+    """The first of the options that was typed, as a flag; what only stands in the environment is none."""
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            return "--" + name.replace("_", "-")
+    return None
+
+
+def refuse(context: typer.Context, why: str, *names: str) -> None:
+    """Raises PfdoctorError where one of the options was typed, which does not go with the others."""
+    flag = typed(context, *names)
+    if flag is not None:
+        raise PfdoctorError(f"{flag}: {why}")
+
+
 def _choice(flag: str, choices: Sequence[str]) -> Any:
     def check(value: Any) -> Any:
         for one in value if isinstance(value, list | tuple) else [value]:
@@ -154,6 +170,11 @@ FixLevel: TypeAlias = Annotated[
 Yes: TypeAlias = Annotated[bool, option("--yes", "-y", help="Do not ask about fixes up to --fix-level.")]
 
 # ------------------------------------------------------------------------------------------------ the live endpoint
+
+WHERE = ("endpoint", "deployment", "workspace", "resource_group", "subscription", "from_az_config")
+"""The options that name what is looked at in Azure."""
+PROBES = ("probe", "probe_score")
+"""The options that call the endpoint itself."""
 
 LiveToo: TypeAlias = Annotated[
     bool, option("--live", help="Also look at the workspace: what exists, what differs, whether what is planned fits.")

@@ -6,17 +6,16 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from pfdoctor.cli.nearby import reachable
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json, PfdoctorError, Report
+from pfdoctor.core.next_command import Typed, completed
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.style import visible
 from pfdoctor.report.summary import INTERNAL
-
-if TYPE_CHECKING:
-    from pfdoctor.core.next_command import Typed
 
 RETIREMENT = (
     "Azure Machine Learning retires prompt flow on 2027-04-20, and its images no longer get security updates. Plan "
@@ -45,18 +44,19 @@ class Run(NamedTuple):
 
     catalogue: Catalogue
     rules: tuple[Rule, ...]
-    typed: Typed | None = None
+    typed: Typed = Typed()
 
     def examine(self, facts: Facts) -> Examined:
         """Diagnose one case; this is what the workers of a large run do."""
         result = diagnose(facts, self.catalogue, self.rules)
         if facts.has_view("live") or facts.has_logs:
             # imported here: a check of files alone has to start fast
-            from pfdoctor.core.next_command import Typed, completed
             from pfdoctor.core.observed import observed
 
-            result = completed(result, facts.case.get("id"), self.typed or Typed())
+            result = completed(result, facts.case.get("id"), self.typed)
             result = result._replace(observed=observed(facts))
+        if self.typed.paths:
+            result = reachable(result, self.typed.paths)
         return Examined(result, has_flow(facts))
 
     def report(self, examined: Iterable[Examined | Fault], problems: Iterable[dict[str, Json]]) -> Report:

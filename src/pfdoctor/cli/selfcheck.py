@@ -22,7 +22,7 @@ from pfdoctor.cli.options import (
     Workspace,
     option,
 )
-from pfdoctor.core.model import PfdoctorError
+from pfdoctor.core.model import Json, PfdoctorError
 
 if TYPE_CHECKING:
     from pfdoctor.cli.target import Given
@@ -63,19 +63,52 @@ def selfcheck(
 ) -> int:
     """Check the way to Azure: cloud, proxy, TLS, clock, login, tenant, subscriptions, and a workspace if one is named.
 
-    Exit codes: 0 all is well, 1 something is wrong, 2 usage, 4 not logged in.
+    Exit codes: 0 all is well, 1 something is wrong, 2 usage, 3 internal error, 4 not logged in.
     """
     from pfdoctor.cli.output import print_lines, write
     from pfdoctor.cli.target import Given
     from pfdoctor.report.json import dump
+    from pfdoctor.report.style import EMPTY
 
     given = Given(subscription, resource_group, workspace, None, None, from_az_config)
     checks = list(_checks(given, cloud, credential, timeout))
     if format == "json":
-        write(dump({"schema": SCHEMA_NAME, "checks": [one._asdict() for one in checks]}))
+        write(dump({"schema": SCHEMA_NAME, "checks": [_plain(one) for one in checks]}))
     else:
-        print_lines(_lines(checks), color)
+        print_lines([*_lines(checks), EMPTY, *_verdict(checks, given)], color)
     return max((one.exit_code for one in checks if one.good is False), default=0)
+
+
+def _plain(check: Check) -> dict[str, Json]:
+    """The check for a program; one that went well has no exit code."""
+    return {key: value for key, value in check._asdict().items() if key != "exit_code" or check.good is False}
+
+
+def _verdict(checks: list[Check], given: Given) -> Iterator[Line]:
+    """What it comes to, and what to do next."""
+    from pfdoctor.cli.output import width
+    from pfdoctor.report.style import Span, line, visible, wrap
+
+    wrong = [one for one in checks if one.good is False]
+    unknown = [one.name for one in checks if one.good is None]
+    if wrong:
+        text = f"{', '.join(one.name for one in wrong)}: pfdoctor cannot look at Azure until that is mended"
+        first, *more = wrap([Span(visible(text))], width() - 8, rest=" " * 8)
+        yield from [(Span("wrong   ", "error"), *first), *more]
+        return
+    command = "pfdoctor diagnose -e ENDPOINT"
+    for flag, value, name in (
+        ("-w", given.workspace, "WORKSPACE"),
+        ("-g", given.resource_group, "GROUP"),
+        ("-s", given.subscription, "SUBSCRIPTION"),
+    ):
+        command += "" if given.from_az_config else f" {flag} {value or name}"
+    command += " --from-az-config" * given.from_az_config
+    said = (
+        f"nothing is wrong, but not known: {', '.join(unknown)}" if unknown else "pfdoctor can look at Azure from here"
+    )
+    yield line(Span("good    ", "good"), said)
+    yield line(Span("next    ", "dim"), Span(visible(command), "fix"))
 
 
 def _checks(given: Given, cloud_name: str | None, credential: str, timeout: float) -> Iterator[Check]:
@@ -110,7 +143,7 @@ def _network(cloud: AzureCloud) -> Iterator[Check]:
     yield Check("proxy", True, found.proxy or "none")
     trusted = found.bundle or "the machine's authorities"
     if found.fault is not None:
-        yield Check("TLS", False, found.fault)
+        yield Check("TLS" if found.untrusted else "network", False, found.fault)
         return
     yield Check("TLS", True, f"{cloud.host} answers ({found.status}), trusting {trusted}")
     if found.skew is None:

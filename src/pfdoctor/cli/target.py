@@ -43,11 +43,13 @@ class Given(NamedTuple):
     endpoint: str | None = None
     deployment: str | None = None
     from_az_config: bool = False
+    meant: bool = True
+    """False where the workspace stands in the environment only: that alone asks for nothing."""
 
     @property
     def any(self) -> bool:
         """Whether anything of Azure was asked for."""
-        return any((self.workspace, self.endpoint, self.from_az_config))
+        return bool(self.endpoint) or (self.meant and bool(self.workspace or self.from_az_config))
 
 
 def resolve(given: Given) -> Where:
@@ -67,7 +69,7 @@ def resolve(given: Given) -> Where:
     missing = [flag for name, flag in _FLAGS.items() if not named[name]]
     if missing:
         what = f"endpoint {named['endpoint']}" if named["endpoint"] else "a workspace"
-        hint = "" if given.from_az_config else ", or --from-az-config"
+        hint = f"; {_looked()}" if given.from_az_config else ", or --from-az-config"
         raise PfdoctorError(f"to find {what}, give {' and '.join(missing)}{hint}")
     return Where(*(named[name] for name in Where._fields))  # type: ignore[arg-type]  # none of the first three is None
 
@@ -94,7 +96,7 @@ def _configured() -> dict[str, str]:
     found = _from_workspace_file()
     if found:
         return found
-    folder = Path(os.environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
+    folder = _az_folder()
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(folder / "config", encoding="utf-8")
@@ -104,6 +106,22 @@ def _configured() -> dict[str, str]:
     found = {name: parser.get("defaults", key, fallback="") for name, key in names.items()}
     found["subscription"] = _current_subscription(folder / "azureProfile.json")
     return {name: value for name, value in found.items() if value}
+
+
+def _az_folder() -> Path:
+    return Path(os.environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
+
+
+def _looked() -> str:
+    """Where `--from-az-config` looked, and what of it is not there."""
+    folder = _az_folder()
+    files = (folder / "config", folder / "azureProfile.json")
+    absent = [str(file) for file in files if not file.is_file()]
+    state = f"there is no {' and no '.join(absent)}" if absent else f"{files[0]} and {files[1].name} do not tell"
+    return (
+        f"--from-az-config found no config.json of a workspace in {Path.cwd()} or above, and {state} "
+        "(az login and az configure --defaults workspace=NAME group=NAME write them)"
+    )
 
 
 def _from_workspace_file() -> dict[str, str]:

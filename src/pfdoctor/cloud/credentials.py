@@ -238,6 +238,26 @@ _NOT_LOGGED_IN = {
     "--credential cli",
     "default": "nobody is logged in to Azure: run az login, or choose a login by --credential",
 }
+# What a login says whose program is not there, in lower case
+_NO_PROGRAM = {
+    "cli": (("azure cli not found on path",), "the Azure CLI is not installed (or not on PATH)"),
+    "powershell": (("powershell is not installed",), "PowerShell is not installed (or not on PATH)"),
+    "azd": (("azure developer cli could not be found",), "the Azure Developer CLI is not installed (or not on PATH)"),
+    "default": (
+        ("azure cli not found on path",),
+        "nobody is logged in, and the Azure CLI is not installed (or not on PATH): choose another by --credential",
+    ),
+}
+_UNREACHABLE = (
+    "failed to resolve",
+    "cannot connect to host",
+    "name or service not known",
+    "temporary failure in name resolution",
+    "getaddrinfo failed",
+    "nodename nor servname",
+    "network is unreachable",
+    "failed to establish a new connection",
+)
 _ABSENT = (
     "please run 'az login'",
     "az login",
@@ -258,6 +278,14 @@ def explain_failure(text: str, kind: str) -> str:
     for marks, meaning in _MEANINGS:
         if any(mark in lowered for mark in marks):
             return meaning
+    marks, meaning = _NO_PROGRAM.get(kind, ((), ""))
+    if any(mark in lowered for mark in marks):
+        return meaning
+    # a managed identity is asked for at an address that answers inside Azure only: its silence says nothing
+    if kind not in ("default", "managed-identity") and any(mark in lowered for mark in _UNREACHABLE):
+        return (
+            f"the login ({kind}) failed: who issues tokens cannot be reached from here; pfdoctor selfcheck tells more"
+        )
     if kind in _NOT_LOGGED_IN and any(mark in lowered for mark in _ABSENT):
         return _NOT_LOGGED_IN[kind]
     if kind == "managed-identity":

@@ -22,7 +22,8 @@ BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 class Reach(NamedTuple):
     """What a request without any login came to.
 
-    `skew` is how many seconds the machine's clock is ahead of Azure's; `fault` says why nothing answered.
+    `skew` is how many seconds the machine's clock is ahead of Azure's; `fault` says why nothing answered, and
+    `untrusted` that something did, with a certificate that is not trusted.
     """
 
     proxy: str | None
@@ -30,6 +31,7 @@ class Reach(NamedTuple):
     status: int | None = None
     skew: float | None = None
     fault: str | None = None
+    untrusted: bool = False
 
 
 def reach(cloud: Cloud, environment: Mapping[str, str]) -> Reach:
@@ -50,7 +52,9 @@ def reach(cloud: Cloud, environment: Mapping[str, str]) -> Reach:
         with error:
             status, date = error.code, error.headers.get("Date")
     except OSError as error:
-        return found._replace(fault=_fault(error, cloud))
+        reason = getattr(error, "reason", None) or error
+        untrusted = isinstance(reason, ssl.SSLError)
+        return found._replace(fault=_fault(reason, cloud), untrusted=untrusted)
     return found._replace(status=status, skew=_skew(date, began))
 
 
@@ -73,8 +77,7 @@ def _skew(date: str | None, began: dt.datetime) -> float | None:
     return (began - theirs).total_seconds() if theirs.tzinfo is not None else None
 
 
-def _fault(error: OSError, cloud: Cloud) -> str:
-    reason = getattr(error, "reason", None) or error
+def _fault(reason: OSError | str, cloud: Cloud) -> str:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return (
             f"the certificate of {cloud.host} is not trusted ({reason.verify_message}): a proxy that opens TLS? "

@@ -2,8 +2,8 @@
 
 Collectors write `"$at": {"": [line, column, end column], "key": […]}` beside their values and `"$file"` where a file
 begins (docs/decisions/0002-places-travel-beside-values.md). What was read from Azure carries its Source as `"$source"`
-instead. A list, which has no room for a key, is
-written `{"$list": […], "$source": …}`.
+instead. A list, or a value of another source than what it is part of, has no room for a key and is written
+`{"$list": […], "$source": …}`.
 """
 
 from __future__ import annotations

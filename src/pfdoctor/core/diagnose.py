@@ -91,7 +91,14 @@ def _views(rule: Rule, facts: Facts, present: set[str]) -> tuple[str, ...]:
         chosen = tuple(view for view in rule.views if view in present)
         # a rule that names every view it looks at speaks of them all at once
         return chosen[:1] if rule.subject.root == "document" else chosen
-    return rule.views[:1] if "logs" in present and _is_seen(rule, facts) else ()
+    told = "logs" in present and (_is_seen(rule, facts) or _quotes(rule, facts))
+    return rule.views[:1] if told else ()
+
+
+def _quotes(rule: Rule, facts: Facts) -> bool:
+    """Whether it speaks of errors that no symptom covers, and there are some."""
+    is_of_errors = rule.each is not None and rule.each.root == "document" and rule.each.steps[0].key == "unexplained"
+    return is_of_errors and bool(facts.document.get("unexplained"))
 
 
 def _is_seen(rule: Rule, facts: Facts) -> bool:
@@ -170,7 +177,7 @@ def _finding(rule: Rule, outcome: _Outcome) -> Finding:
         fingerprint=identity(rule, scope),
         origin=_origin(rule, scope, outcome.verdict),
         evidence=_distinct(outcome.verdict.evidence),
-        remedies=_remedies(wording, scope) if complete else (),
+        remedies=_remedies(wording, scope, outcome.status) if complete else (),
         related=tuple(
             origin for path in wording.related if (origin := scope.facts.origin(scope.look_up(path).path)) is not None
         ),
@@ -208,9 +215,11 @@ def _origin(rule: Rule, scope: Scope, verdict: Verdict) -> Place | None:
     return next((one.origin for one in verdict.evidence if one.origin is not None), None)
 
 
-def _remedies(wording: Wording, scope: Scope) -> tuple[Remedy, ...]:
+def _remedies(wording: Wording, scope: Scope, status: Status) -> tuple[Remedy, ...]:
     offered = []
     for spec in wording.remedies:
+        if status is Status.SUSPECTED and not messages.is_complete(spec.steps or "", spec.texts, scope):
+            continue  # a command with a gap in it helps nobody
         if spec.only_if is not None and evaluate(spec.only_if, scope).truth is not True:
             continue
         edits = tuple(describe(action, scope, spec.texts) for action in spec.actions)
@@ -243,11 +252,13 @@ def _without_general(findings: list[Finding], catalogue: Catalogue) -> list[Find
     and what is sharper at another: there the case is place enough.
     """
     rules = catalogue.rules
+    # what a log proves is of the same case as what Azure says of it
     covered = {
-        (general, _spot(finding))
+        (general, spot)
         for finding in findings
         if finding.status.counts
         for general in rules[finding.rule].specialises
+        for spot in ((_spot(finding), None) if _tells_of_a_text(rules[finding.rule]) else (_spot(finding),))
     }
     sharper = {general for general, _ in covered}
     explained = {

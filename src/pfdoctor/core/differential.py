@@ -50,6 +50,9 @@ def _lines(facts: Facts) -> dict[str, dict[str, str]]:
         for trace in traces:
             if trace.line is not None:
                 lines.setdefault(trace.source, {})[str(trace.line)] = trace.text
+    for error in facts.document.get("unexplained") or ():
+        if error.get("line") is not None:
+            lines.setdefault(str(error.get("log") or ""), {})[str(error["line"])] = str(error.get("excerpt") or "")
     return lines
 
 
@@ -59,6 +62,7 @@ class _Seen:
     def __init__(self, facts: Facts, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._traces = _traces(facts)
+        self._unexplained: list[dict[str, Json]] = facts.document.get("unexplained") or []
         self._told_by = Counter(name for rule in catalogue.rules.values() for name in rule.symptoms)
         self._roots = [name for name in self._traces if not self._is_consequence(name)]
 
@@ -66,7 +70,8 @@ class _Seen:
         self, findings: Sequence[Finding], ruled_out: Mapping[str, tuple[Evidence, ...]]
     ) -> tuple[Differential, ...]:
         """For each symptom that was seen its causes; symptoms that others explain stand last."""
-        groups = [self._group(name, findings, ruled_out) for name in self._traces]
+        groups = _told_elsewhere([self._group(name, findings, ruled_out) for name in self._traces])
+        groups += [_unexplained(index, error, findings) for index, error in enumerate(self._unexplained)]
         return tuple(sorted(groups, key=lambda group: bool(group.follows)))
 
     def _group(
@@ -93,9 +98,11 @@ class _Seen:
         """What findings are sorted by."""
         rule = self._catalogue.rules[finding.rule]
         seen = [name for name in rule.symptoms if name in self._traces]
-        consequence = bool(seen) and bool(self._roots) and all(map(self._is_consequence, seen))
+        consequence = bool(seen) and bool(self._roots or self._unexplained) and all(map(self._is_consequence, seen))
         return (
             consequence,
+            # what only quotes an error comes after every rule that knows one
+            _is_quotation(finding),
             _rank(finding, is_seen=bool(seen)),
             # of what nothing in the log speaks for, the gravest first
             0 if seen else -finding.severity.rank,
@@ -113,6 +120,39 @@ class _Seen:
 
     def _first_line(self, name: str) -> int:
         return min((trace.line or 0 for trace in self._traces[name]), default=0)
+
+
+def _told_elsewhere(groups: Sequence[Differential]) -> list[Differential]:
+    """The groups; one that nothing explains follows from those that explain every line of it."""
+    found: dict[tuple[str, int | None], list[str]] = {}
+    for group in groups:
+        if group.symptom is not None and group.explained and not group.follows:
+            for trace in group.traces:
+                found.setdefault((trace.source, trace.line), []).append(group.symptom)
+
+    def follows(group: Differential) -> tuple[str, ...]:
+        places = [(trace.source, trace.line) for trace in group.traces]
+        if group.explained or not all(place in found for place in places):
+            return group.follows
+        return tuple(dict.fromkeys(name for place in places for name in found[place]))
+
+    return [group._replace(follows=follows(group)) for group in groups]
+
+
+def _unexplained(index: int, error: Mapping[str, Json], findings: Sequence[Finding]) -> Differential:
+    """An error without a symptom: what is known of its code, and the rules that quote it."""
+    path = f"unexplained[{index}]."
+    causes = tuple(
+        _cause(finding) for finding in findings if any(one.path.startswith(path) for one in finding.evidence)
+    )
+    name = str(error.get("code") or error["kind"])
+    known = error.get("meaning") or error.get("message")
+    trace = Trace(str(error.get("log") or ""), error.get("line"), str(error.get("excerpt") or ""))
+    return Differential(None, f"{name}: {known}" if known else name, (trace,), causes)
+
+
+def _is_quotation(finding: Finding) -> bool:
+    return any(one.path.startswith("unexplained[") for one in finding.evidence)
 
 
 def _rank(finding: Finding, *, is_seen: bool) -> int:

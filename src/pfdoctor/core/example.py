@@ -16,6 +16,7 @@ from pfdoctor.core.action import Action, SetFact, render_value
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
 from pfdoctor.core.derive.hits import derive_hits
+from pfdoctor.core.derive.unexplained import derive_unexplained
 from pfdoctor.core.diagnose import judge
 from pfdoctor.core.facts import FactPath, Facts
 from pfdoctor.core.firing import firing
@@ -62,6 +63,7 @@ def facts_of(example: dict[str, Json], view: str = "declared") -> Facts:
     }
     if "symptoms" in example or "logs" in example:
         document["hits"] = derive_hits(logs)
+        document["unexplained"] = derive_unexplained(logs)
     if "facts" in example or "live" not in example:
         document[view] = copy.deepcopy(example.get("facts", {}))
     if "live" in example:

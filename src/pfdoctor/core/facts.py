@@ -18,9 +18,11 @@ from pfdoctor.core.pattern import Pattern
 
 SCHEMA_NAME = "pfdoctor/facts/v1"
 VIEWS = ("declared", "live")
-_ABSOLUTE = (*VIEWS, "logs", "hits", "clock", "case")
+_ABSOLUTE = (*VIEWS, "logs", "hits", "unexplained", "clock", "case")
 _STEP = Pattern(r'"((?:[^"\\]|\\.)*)"|([^."\s]+)')
-_IN_LOG = Pattern(r"hits\[(?P<hit>\d+)\]|logs\[(?P<log>\d+)\](?:\.(?P<part>hits|errors)\[(?P<index>\d+)\])?")
+_IN_LOG = Pattern(
+    r"(?P<list>hits|unexplained)\[(?P<hit>\d+)\]|logs\[(?P<log>\d+)\](?:\.(?P<part>hits|errors)\[(?P<index>\d+)\])?"
+)
 
 NOT_COLLECTED = Unknown("not-collected", "not collected")
 
@@ -179,7 +181,7 @@ class Facts(NamedTuple):
 
     def origin(self, path: str) -> Place | None:
         """Where the fact was observed; an absent one has the place of the nearest thing around it."""
-        if path.startswith(("logs[", "hits[")):
+        if path.startswith(("logs[", "hits[", "unexplained[")):
             return self._line_of_log(path)
         view, _, rest = path.partition(".")
         origins = self.document.get("origins", {}).get(view, {})
@@ -196,7 +198,7 @@ class Facts(NamedTuple):
         if found is None:
             return None
         if found["hit"] is not None:
-            entry = self.document["hits"][int(found["hit"])]
+            entry = self.document[found["list"]][int(found["hit"])]
             source = entry.get("log")
         else:
             log = self.document["logs"][int(found["log"])]

@@ -284,9 +284,10 @@ class Differential(NamedTuple):
     """A symptom that was seen, and its causes: confirmed, then suspected, then ruled out.
 
     `follows` are other symptoms that were seen and explain this one: no worker boots where a module is missing.
+    `symptom` is None for an error that was read and that no symptom covers; the title then says what its code means.
     """
 
-    symptom: str
+    symptom: str | None
     title: str
     traces: tuple[Trace, ...]
     causes: tuple[Cause, ...]

@@ -14,6 +14,7 @@ _PROBES = (
     ("/score", "score"),
 )
 _SHOWN = 4
+_ABSENT = "does not exist yet"
 
 
 def observed(facts: Facts) -> tuple[tuple[str, str], ...]:
@@ -22,7 +23,7 @@ def observed(facts: Facts) -> tuple[tuple[str, str], ...]:
     if not isinstance(live, dict):
         return ()
     lines = (
-        ("endpoint", _endpoint(_known(live.get("endpoint")))),
+        ("endpoint", _endpoint(_known(live.get("endpoint"))) if live.get("endpoint", {}) else _ABSENT),
         ("deployed", _deployment(_known(live.get("deployment")))),
         ("identity", _identity(_known(live.get("identity")))),
         ("answers", ", ".join(_answers(_known(live.get("data_plane"))))),

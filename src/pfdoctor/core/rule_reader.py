@@ -163,6 +163,10 @@ def parse_rule(
     return rule, []
 
 
+_OF_LOGS = ("hits", "unexplained")
+"""Lists that are derived from the logs alone."""
+
+
 def _looks_at(asked: Iterable[FactPath]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The views that can hold every section the paths name without a view, and what they name outright."""
     views: tuple[str, ...] = VIEWS
@@ -170,8 +174,8 @@ def _looks_at(asked: Iterable[FactPath]) -> tuple[tuple[str, ...], tuple[str, ..
     for path in asked:
         if path.root != "document":
             views = tuple(view for view in views if view in path.views)
-        elif path.steps[0].key in (*VIEWS, "logs", "hits"):
-            requires.add("logs" if path.steps[0].key == "hits" else path.steps[0].key)
+        elif path.steps[0].key in (*VIEWS, "logs", *_OF_LOGS):
+            requires.add("logs" if path.steps[0].key in _OF_LOGS else path.steps[0].key)
             if [step.key for step in path.steps[:2]] == ["live", "drift"]:
                 # what differs between two views is known of neither alone
                 requires.update(VIEWS)

@@ -149,14 +149,16 @@ def _operations(operations: tuple[dict[str, Json], ...], width: int) -> Iterator
     verdicts = max((len(_word(one)) for one in operations), default=0)
     keys = max((len(one["key"]) for one in operations), default=0)
     for one in operations:
-        style = _style(one["verdict"])
+        style = "dim" if _is_spare(one) else _style(one["verdict"])
         where = place(one["scope"]) if isinstance(one["scope"], str) else "(where is not known)"
         yield EMPTY
         yield line(
             Span(f"  {_word(one):<{verdicts}}", style),
             Span(f"  {one['key']:<{keys}}", "strong"),
             Span(f"  {visible(where)}", "place"),
-            Span("" if one["needed"] is True else "  not needed" if not one["needed"] else "  perhaps needed", "dim"),
+            Span(
+                "" if one["needed"] is True else "  not needed" if not one["needed"] else "  may not be needed", "dim"
+            ),
         )
         yield from _field("", f"{one['detail']} [{one['reason']}]", width)
         if one["verdict"] in (*WORKING, "NOT_APPLICABLE"):
@@ -168,7 +170,14 @@ def _operations(operations: tuple[dict[str, Json], ...], width: int) -> Iterator
             yield from _field("role", role, width, "fix")
 
 
+def _is_spare(one: dict[str, Json]) -> bool:
+    """Whether it is not granted, and nobody knows that it has to be."""
+    return one["verdict"] == "NOT_ALLOWED" and one["needed"] is not True
+
+
 def _word(one: dict[str, Json]) -> str:
+    if _is_spare(one):
+        return "not granted"
     return str(one["verdict"]).replace("_", " ").lower()
 
 
@@ -198,15 +207,17 @@ def _commands(operations: tuple[dict[str, Json], ...], principal: Json, kind: st
 
 
 def _summary(one: Table) -> str:
-    verdicts = [operation["verdict"] for operation in one.operations]
+    spare = sum(map(_is_spare, one.operations))
+    verdicts = [operation["verdict"] for operation in one.operations if not _is_spare(operation)]
     numbers = (
         (sum(verdict in WORKING for verdict in verdicts), "allowed"),
         (sum(verdict in FAILING for verdict in verdicts), "not allowed"),
         (sum(verdict in ("UNKNOWN", "CONDITIONAL") for verdict in verdicts), "not decided"),
+        (spare, "not granted (may not be needed)"),
         (sum(verdict == "NOT_APPLICABLE" for verdict in verdicts), "not applicable"),
     )
     said = ", ".join(f"{number} {word}" for number, word in numbers if number)
-    return f"{count(len(verdicts), 'operation')} of the endpoint{': ' if said else ''}{said}"
+    return f"{count(len(one.operations), 'operation')} of the endpoint{': ' if said else ''}{said}"
 
 
 def _text(value: Json) -> str:

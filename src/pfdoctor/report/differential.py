@@ -58,7 +58,8 @@ def _next_steps(case: CaseResult, width: int) -> list[Line]:
 
 
 def _group(group: Differential, width: int, *, verbose: bool) -> Iterator[Line]:
-    yield from wrap([Span(visible(group.title)), Span(f" ({group.symptom})", "dim")], width, "  ", "      ")
+    name = [] if group.symptom is None else [Span(f" ({group.symptom})", "dim")]
+    yield from wrap([Span(visible(group.title)), *name], width, "  ", "      ")
     trace = group.traces[0]
     place = f"{trace.source}:{trace.line}" if trace.line else trace.source
     more = f" and {count(len(group.traces) - 1, 'more line')}" if len(group.traces) > 1 else ""

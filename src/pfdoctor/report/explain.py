@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pfdoctor.core.message import placeholders
+from pfdoctor.core.message import named
 from pfdoctor.core.model import Grade, Json
 from pfdoctor.core.rule import Catalogue, Reference, RemedySpec, Rule
 from pfdoctor.report.rule_text import EXPECTATION, condition_lines, facts_read
-from pfdoctor.report.style import EMPTY, Line, Span, copyable, line, severity_style, visible, wrap
+from pfdoctor.report.style import EMPTY, Line, Span, copyable, is_command, line, severity_style, visible, wrap
 
 GRADES = {
     Grade.RUN: "run: we reproduced it",
@@ -47,7 +47,7 @@ def explain(rule: Rule, catalogue: Catalogue, width: int) -> list[Line]:
     lines += _section(
         "Symptoms in logs and answers", [one for name in rule.symptoms for one in _symptom(name, catalogue, width)]
     )
-    lines += _section("Says", wrap([Span(visible(rule.wording.message))], width, "  ", "  "))
+    lines += _section("Says", wrap([Span(visible(named(rule.wording.message)))], width, "  ", "  "))
     lines += _section("Fix", [one for remedy in rule.wording.remedies for one in _remedy(remedy, width)])
     lines += _section("Ignore it when", _paragraphs(rule.wording.ignore_when or "", width, "  "))
     lines += _section(
@@ -105,7 +105,7 @@ def _remedy(remedy: RemedySpec, width: int) -> list[Line]:
     for text in action_texts(remedy):
         lines += wrap([Span(visible(text), "fix")], width, "      ", "        ")
     for step in (remedy.steps or "").strip().splitlines():
-        lines += wrap([Span(copyable(visible(step)))], width, "      ", "      ")
+        lines += wrap([Span(copyable(visible(named(step))))], width, "      ", "      ")
     return lines
 
 
@@ -163,7 +163,7 @@ def page(rule: Rule, catalogue: Catalogue) -> str:
     parts += ["## Facts it reads", "\n".join(["| fact | meaning |", "|---|---|", *rows])]
     if rule.symptoms:
         parts += ["## Symptoms in logs and answers", "\n".join(_symptom_bullets(rule, catalogue))]
-    parts += ["## What it says", f"> {_code_placeholders(rule.wording.message)}"]
+    parts += ["## What it says", f"> {named(rule.wording.message, '*')}"]
     if rule.wording.remedies:
         parts += ["## Fix", "\n".join(_remedy_item(remedy) for remedy in rule.wording.remedies)]
     if rule.wording.ignore_when:
@@ -199,17 +199,12 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def _code_placeholders(text: str) -> str:
-    for name in dict.fromkeys(placeholders(text)):
-        text = text.replace("{" + name + "}", f"*{name}*")
-    return text
-
-
 def _remedy_item(remedy: RemedySpec) -> str:
     lines = [f"- **{remedy.title}** ({LEVELS[str(remedy.level)]})"]
     lines += [f"  - {_code(text)}" for text in action_texts(remedy)]
     if remedy.steps:
-        lines += ["", *(f"  {step}" for step in remedy.steps.strip().splitlines())]
+        steps = (named(step) for step in remedy.steps.strip().splitlines())
+        lines += [f"  - {_code(step) if is_command(step) else step}" for step in steps]
     if remedy.only_if is not None:
         lines += ["", "  Offered only when:", ""]
         lines += [f"  {'  ' * depth}- {text}" for depth, text in condition_lines(remedy.only_if)]

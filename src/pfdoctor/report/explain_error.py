@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pfdoctor.core.access_codes import REASONS, VERDICTS
 from pfdoctor.core.codes import Code, meaning_of
 from pfdoctor.core.model import Json
 from pfdoctor.core.rule import Catalogue, Rule
-from pfdoctor.report.style import EMPTY, Line, Span, count, line, severity_style, visible, wrap
+from pfdoctor.report.style import EMPTY, Line, Span, copyable, count, line, severity_style, visible, wrap
 
 _SHOWN = 12
 _FIELDS = (
@@ -16,8 +17,28 @@ _FIELDS = (
 ).split()
 
 
+_SYMPTOMS = {
+    "401": {"scoring-unauthorised"},
+    "404": {"endpoint-without-traffic", "requested-route-unknown"},
+    "406": {"accept-not-acceptable"},
+    "408": {"upstream-timeout"},
+    "424": {"model-error-relayed", "user-container-crashed"},
+    "429": {"too-many-pending-requests", "llm-rate-limited"},
+    "502": {"probe-failed", "user-container-crashed"},
+    "503": {"probe-failed", "user-container-crashed"},
+    "504": {"upstream-timeout", "worker-timeout"},
+    "137": {"out-of-memory"},
+}
+"""What is seen beside a number; a number alone is in every log."""
+_OF_ACCESS = {one.code: one for one in (*VERDICTS, *REASONS)}
+
+
 def explain_code(code: str, catalogue: Catalogue, width: int) -> list[Line] | None:
     """What a code means and which rules speak of it; None when nothing here knows it."""
+    of_access = _OF_ACCESS.get(code.strip().strip("[]").upper().replace(" ", "_").replace("-", "_"))
+    if of_access is not None:
+        lines = wrap([Span(of_access.code, "strong")], width)
+        return [*lines, *_meaning(of_access, width)]
     known = meaning_of(code)
     rules = rules_of(symptoms_naming(code, catalogue), catalogue)
     if known is None and not rules:
@@ -49,12 +70,12 @@ def explain_message(log: dict[str, Json], catalogue: Catalogue, width: int) -> l
 
 
 def symptoms_naming(code: str, catalogue: Catalogue) -> set[str]:
-    """The symptom of that id, or those one of whose literals holds the code."""
+    """The symptom of that id, those that go with a number, or those one of whose literals holds the code."""
     wanted = code.strip().casefold()
     if wanted in catalogue.symptoms:
         return {wanted}
     if len(wanted) < 3 or wanted.isdigit():
-        return set()
+        return _SYMPTOMS.get(wanted, set())
     return {
         symptom.id
         for symptom in catalogue.symptoms.values()
@@ -92,7 +113,11 @@ def _error(error: dict[str, Json], width: int) -> list[Line]:
 
 def _meaning(known: Code, width: int) -> list[Line]:
     lines = wrap([Span(visible(known.meaning))], width, "  ", "  ")
-    return lines + wrap([Span("next: ", "dim"), Span(visible(known.next), "fix")], width, "  ", "        ")
+    for index, step in enumerate(known.next.split("; ") if known.next else ()):
+        label = Span("        " if index else "  next: ", "dim")
+        first, *more = wrap([Span(copyable(visible(step)), "fix")], width - 8, rest="        ")
+        lines += [(label, *first), *more]
+    return lines
 
 
 def _rules(rules: list[Rule], width: int) -> list[Line]:
@@ -102,5 +127,17 @@ def _rules(rules: list[Rule], width: int) -> list[Line]:
     for rule in rules:
         head = Span(f"{rule.severity}[{rule.id}]", severity_style(rule.severity))
         lines += wrap([head, Span(f" {visible(rule.title)}")], width, "  ", "      ")
-    lines += [EMPTY, *wrap([Span("next: ", "dim"), Span("pfdoctor check PATH", "fix")], width)]
-    return [*lines, line(Span(f"      pfdoctor explain {rules[0].id}", "fix"))]
+    steps = [*dict.fromkeys(_next(rule) for rule in rules[:_SHOWN]), f"pfdoctor explain {rules[0].id}"]
+    lines.append(EMPTY)
+    for index, step in enumerate(steps):
+        lines.append(line(Span("next: " if index == 0 else "      ", "dim"), Span(step, "fix")))
+    return lines
+
+
+def _next(rule: Rule) -> str:
+    """The command that finds out whether this rule's cause is at hand: of files, of roles, or of what is deployed."""
+    if rule.category == "access":
+        return "pfdoctor access --endpoint ENDPOINT"
+    if "declared" in rule.views and rule.subject.root != "document":
+        return "pfdoctor check PATH"
+    return "pfdoctor diagnose --endpoint ENDPOINT --log LOG"

@@ -67,7 +67,8 @@ def render(report: Report, gate: Gate, layout: Layout) -> list[Line]:
         lines += _details(case, layout)
     lines += _not_checked(unchecked(report), summary, layout)
     for notice in report.notices:
-        lines += _labelled("note", [Span(visible(notice))], layout.width, "info")
+        for index, part in enumerate(notice.splitlines()):
+            lines += _labelled("" if index else "note", [Span(copyable(visible(part)))], layout.width, "info")
     if report.notices:
         lines.append(EMPTY)
     return lines + _footer(summary, layout)
@@ -281,7 +282,10 @@ def _not_checked(groups: tuple[Unchecked, ...], summary: Summary, layout: Layout
     for group in shown:
         where = "" if group.cases == summary.cases else f" (in {group.cases:,} of {count(summary.cases, 'case')})"
         label = f"{count(len(group.rules), 'rule')}"
-        text = [Span(f"{label}: {visible(group.reason.detail)}{where}")]
+        detail = visible(group.reason.detail)
+        if group.reason.collect_command:
+            detail = detail.removesuffix(".")
+        text = [Span(f"{label}: {detail}{where}")]
         if group.reason.collect_command:
             text += [Span(": "), Span(copyable(visible(group.reason.collect_command)), "fix")]
         lines += wrap(text, layout.width, "  ", "      ")

@@ -18,6 +18,7 @@ from pfdoctor.core.pattern import Pattern
 _PYTHON = Pattern(r"^\s*-\s*[\"']?python\s*=+\s*(?P<version>3\.\d+)", 8)  # re.MULTILINE
 _PIP = Pattern(r"^\s*-\s*[\"']?pip\b", 8)
 _DATASTORE = Pattern(r"/datastores/(?P<name>[^/]+)/paths/", 2)  # re.IGNORECASE
+_ROUTES_OF_AZURE = ("liveness", "readiness", "scoring")
 _BLOB = Pattern(r"https://(?P<account>[^./]+)\.(?:blob|dfs)\.[^/]+/(?P<container>[^/?]+)")
 
 
@@ -54,7 +55,21 @@ async def read_environment(reader: Reader, workspace: str, named: Json, asset: A
         if await _is_gone(reader, workspace, reading):
             return None
         return unread(reading, f"the environment {asset.name}:{asset.version}")
-    return sourced(_environment(Body(reading.body), asset, path, latest), reading.source)
+    facts = _environment(Body(reading.body), asset, path, latest)
+    facts["latest_has_routes"] = await _has_routes(reader, container, asset.version, facts["latest_version"])
+    return sourced(facts, reading.source)
+
+
+async def _has_routes(reader: Reader, container: str, version: str, latest: Json) -> Json:
+    """Whether the newest version of an environment can serve; null where it is the one at hand."""
+    if not isinstance(latest, str) or latest == version:
+        return None if isinstance(latest, str) else latest
+    needed = f"{ML}/workspaces/environments/versions/read"
+    reading = await reader.get(f"{container}/versions/{latest}", versions.ASSET, needed)
+    if reading.body is None:
+        return unread(reading, f"the newest version {latest} of the environment")
+    config = Body(reading.body).child("properties").child("inferenceConfig")
+    return not config.is_absent and not any(config.child(f"{one}Route").is_absent for one in _ROUTES_OF_AZURE)
 
 
 def _environment(body: Body, asset: AssetId, path: str, latest: Reading) -> dict[str, Json]:

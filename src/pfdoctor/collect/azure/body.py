@@ -100,6 +100,11 @@ def sourced(facts: dict[str, Json], source: Source) -> dict[str, Json]:
     return {**facts, "$source": source}
 
 
+def placed(value: Json, source: Source) -> dict[str, Json]:
+    """A list or a single value, which has no room for a key, with where it was read."""
+    return {"$list": value, "$source": source}
+
+
 def unread(reading: Reading, what: str) -> Json:
     """Why nothing is known about `what`: the reading's own reason, with the name of what was to be read."""
     why = reading.unknown or Unknown("not-collected", "not collected")

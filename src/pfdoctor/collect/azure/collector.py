@@ -285,13 +285,15 @@ class _Run:
         )
 
     async def _data_plane(self, endpoint: Json, name: str | None, keys: asyncio.Task[Json] | None) -> Json:
+        if name is None:
+            return Unknown("no-address", "there is no deployment to call").to_json()
         if keys is None:
             return not_asked(self._target.endpoint).to_json()
         uri = _of(endpoint, "scoring_uri")
         address = Address.of(uri)
-        if name is None or address is None:
-            detail = f"the endpoint's scoring URI is {uri!r}" if name is not None else "there is no deployment to call"
-            return uri if isinstance(uri, dict) else Unknown("no-address", detail).to_json()
+        if address is None:
+            unusable = Unknown("no-address", f"the endpoint's scoring URI is {uri!r}")
+            return uri if isinstance(uri, dict) else unusable.to_json()
         self._how.progress(f"calling {address.host}")
         posts = (f"{address.path}/score",) if self._how.score is not None else ()
         pipeline = endpoint_pipeline(address.host, self._how.environment, self._how.limits, posts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -25,12 +26,15 @@ from pfdoctor.cloud.reader import Reader
 from pfdoctor.collect.azure import versions
 from pfdoctor.collect.azure.arm_id import ML
 from pfdoctor.core.model import Json, Source, Unknown
+from pfdoctor.core.pattern import Pattern
 from pfdoctor.core.redact import redact_text
 
 _HEALTH_REQUESTS = 5
 _HEADER = "azureml-model-deployment"
 _MESSAGE = 500
 _MOST_FIELDS = 200
+_GUIDE = Pattern(r"\s*Please check this guide to understand why this error code might have been returned.*", re.DOTALL)
+"""What the gateway appends to the body of every error: a sentence and an address that belong to no message."""
 
 
 def not_asked(endpoint: str) -> Unknown:
@@ -165,8 +169,11 @@ def latency_of(answers: list[Answer]) -> Json:
 def _body(text: str, content_type: str) -> dict[str, Json]:
     names = "error_code error_message flow_name version request_fields required_fields response_fields".split()
     facts: dict[str, Json] = dict.fromkeys(names)
+    text = _GUIDE.sub("", text)
     try:
-        body = json.loads(text)
+        body, _ = json.JSONDecoder().raw_decode(text.lstrip())
+        # the gateway may add more behind the body of an error; behind anything else it makes the whole a text
+        body = body if isinstance(body, dict) else json.loads(text)
     except (ValueError, RecursionError):
         kind = "html" if "html" in content_type.lower() or text.lstrip()[:1] == "<" else "text"
         shown = None if kind == "html" else redact_text(text[:_MESSAGE]) or None

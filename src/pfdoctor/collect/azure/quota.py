@@ -8,7 +8,7 @@ from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.collect.azure import versions
 from pfdoctor.collect.azure.arm_id import ML, subscription_id
-from pfdoctor.collect.azure.body import Body, sourced, unread
+from pfdoctor.collect.azure.body import Body, placed, sourced, unread
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 
@@ -54,12 +54,13 @@ def _size(sizes: Reading, size: str) -> dict[str, Json]:
     body = next((one for one in map(Body, sizes.value) if str(one.raw("name")).lower() == size.lower()), None)
     if body is None:
         doubt = sizes.incomplete.to_json() if sizes.incomplete is not None else None
-        return {**dict.fromkeys(keys, doubt), "known_size": False if doubt is None else doubt}
+        absent = placed(value=False, source=sizes.source)
+        return {**dict.fromkeys(keys, doubt), "known_size": absent if doubt is None else doubt}
     return {
         "family": body.text("family"),
         "cores_per_instance": body.whole("vCPUs"),
         "memory_gb": body.number("memoryGB"),
-        "known_size": True,
+        "known_size": placed(value=True, source=sizes.source),
     }
 
 

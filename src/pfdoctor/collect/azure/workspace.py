@@ -34,9 +34,12 @@ async def read_workspace(reader: Reader, identifier: str) -> Json:
     network = properties.child("managedNetwork")
     status = network.child("status")
     identity = body.child("identity")
+    own = parse(identifier)
     facts = {
         "id": identifier,
         "name": body.text("name"),
+        "resource_group": own.resource_group if own is not None else None,
+        "subscription_id": own.subscription if own is not None else None,
         "location": body.text("location"),
         "kind": _kind(body),
         "hub_id": properties.text("hubResourceId"),

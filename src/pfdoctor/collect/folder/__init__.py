@@ -57,6 +57,7 @@ def scan(paths: Sequence[Path]) -> tuple[list[Scan], list[dict[str, Json]]]:
         else:
             absolute = Path(os.path.abspath(path))
             by_boundary.setdefault(find_boundary(absolute), []).append(absolute)
+    _unite(by_boundary)
     root = _common_root(list(by_boundary))
     scans = []
     typed = {os.path.abspath(path): str(path) for path in paths}
@@ -69,7 +70,7 @@ def scan(paths: Sequence[Path]) -> tuple[list[Scan], list[dict[str, Json]]]:
         # a path is named as the user wrote it
         whole = {tree.name(name): written for name, written in typed.items()}
         problems += [{**one, "path": whole.get(one["path"], one["path"])} for one in inventory.problems]
-        joiner = Joiner(tree, inventory)
+        joiner = Joiner(tree, inventory, frozenset(members))
         scans.append(Scan(tree, inventory, joiner, tuple(plan_cases(inventory, joiner))))
     return scans, problems
 
@@ -80,6 +81,14 @@ def _has_current_folder() -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _unite(by_boundary: dict[Path, list[Path]]) -> None:
+    """Outside of git, a folder that was given together with one around it, or a file in that, is read with it."""
+    for inner in [one for one in by_boundary if not os.path.exists(one / ".git")]:
+        outer = next((one for one in inner.parents if one in by_boundary), None)
+        if outer is not None:
+            by_boundary[outer] += by_boundary.pop(inner)
 
 
 def _common_root(boundaries: list[Path]) -> Path:

@@ -68,8 +68,11 @@ class Joined(NamedTuple):
 class Joiner:
     """Finds what a deployment refers to: by path wherever it may be read, by name among what was found."""
 
-    def __init__(self, tree: Tree, inventory: Inventory) -> None:
+    def __init__(self, tree: Tree, inventory: Inventory, named: frozenset[Path]) -> None:
         self._tree = tree
+        self._inventory = inventory
+        self._named = named
+        """The paths that the user gave."""
         self._known: dict[int, Joined] = {}
         self._by_name: dict[tuple[str, str | None], list[Definition]] = {}
         self._endpoints_in: dict[Path, list[Definition]] = {}
@@ -152,7 +155,22 @@ class Joiner:
             facts["path"] is not None and not facts["is_remote"] and facts["path_exists"] is False
         ):
             return None
-        return self._surrounding_flow(deployment, note)
+        return self._surrounding_flow(deployment, note) or self._flow_named_with(deployment, note)
+
+    def _flow_named_with(self, deployment: Definition, note: Note) -> tuple[Path, Path | None] | None:
+        """The flow that was given together with the deployment, where the two are all of their kind."""
+        flows = self._inventory.flows
+        if len(flows) != 1 or len(self._inventory.of("deployment")) != 1 or deployment.path not in self._named:
+            return None
+        folder, file = flows[0]
+        if (
+            folder not in self._named
+            and file not in self._named
+            and not any(name in self._named for name in (folder / one for one in FLOW_FILES))
+        ):
+            return None
+        note("flow", file or folder, "the flow and the deployment were given together")
+        return flows[0]
 
     def _surrounding_flow(self, deployment: Definition, note: Note) -> tuple[Path, Path | None] | None:
         """The flow in whose folder the deployment lies, when the deployment speaks of prompt flow."""

@@ -56,7 +56,15 @@ def read_text(
 def _read(source: Source, symptoms: Mapping[str, Symptom], known: Knowledge) -> tuple[dict[str, Json], bytes]:
     digest = hashlib.blake2b(digest_size=16)
     size = [0]
-    pieces = source.pieces()
+    failed: list[Unreadable] = []
+
+    def readable() -> Iterator[bytes]:
+        try:
+            yield from source.pieces()
+        except Unreadable as error:
+            failed.append(error)
+
+    pieces = readable()
     sample = _sample(pieces)
     encoding = encoding_of(sample[:SAMPLE])
     if encoding.binary is not None:
@@ -68,15 +76,7 @@ def _read(source: Source, symptoms: Mapping[str, Symptom], known: Knowledge) -> 
             size[0] += len(piece)
             yield piece
 
-    failed: list[Unreadable] = []
-
-    def readable() -> Iterator[bytes]:
-        try:
-            yield from counted()
-        except Unreadable as error:
-            failed.append(error)
-
-    log = facts_of(source.name, texts(readable(), encoding.name), symptoms, known, size)
+    log = facts_of(source.name, texts(counted(), encoding.name), symptoms, known, size)
     if failed:
         if size[0] == 0:
             raise failed[0]
@@ -85,10 +85,16 @@ def _read(source: Source, symptoms: Mapping[str, Symptom], known: Knowledge) -> 
     return log, digest.digest()
 
 
+_HOLE = bytes(8)
+
+
 def _sample(pieces: Iterator[bytes]) -> bytes:
     sample = b""
     for piece in pieces:
-        sample += piece
+        # a log that was cut to nothing while its program wrote on begins with as many zeros as it was long
+        sample = (
+            (sample + piece).lstrip(b"\0") if piece.startswith(_HOLE) or sample.startswith(_HOLE) else sample + piece
+        )
         if len(sample) >= SAMPLE:
             break
     return sample

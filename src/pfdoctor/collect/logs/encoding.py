@@ -31,6 +31,8 @@ _BINARY = (
 )
 _CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\x0b\x0c\x08\x1b\x07")
 _TOLERATED = 0.02
+_READABLE = 0.7
+"""The share of printable letters that makes a text of what holds many control characters."""
 _HANDLER = "pfdoctor-latin-1"
 
 
@@ -55,16 +57,25 @@ def encoding_of(sample: bytes) -> Encoding:
     if sample[257:262] == b"ustar":
         return Encoding("", "a tar archive")
     controls = sum(sample.count(bytes([code])) for code in _CONTROLS)
-    if controls > _TOLERATED * len(sample) + 1:
+    if controls > _TOLERATED * len(sample) + 1 and _letters(sample) < _READABLE * len(sample):
         return Encoding("", "no text: too many of its bytes are control characters")
     return Encoding("utf-8")
 
 
+def _letters(sample: bytes) -> int:
+    return len(sample) - len(sample.translate(None, bytes(range(32, 127)) + b"\t\n\r"))
+
+
 def _wide(sample: bytes) -> str | None:
-    """UTF-16 without a mark: nearly every second byte of Western text is zero, and the others are not."""
+    """UTF-16 and UTF-32 without a mark: nearly every second byte of Western text is zero, and the others are not."""
     half = len(sample) // 2
     if half < 2:
         return None
+    quarters = [sample[at::4].count(0) > 0.9 * half / 2 for at in range(4)]
+    if quarters == [False, True, True, True]:
+        return "utf-32-le"
+    if quarters == [True, True, True, False]:
+        return "utf-32-be"
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     if odd > 0.4 * half and even < 0.05 * half + 1:
         return "utf-16-le"
@@ -87,5 +98,6 @@ def texts(pieces: Iterable[bytes], name: str) -> Iterator[str]:
     """The pieces decoded; nothing that they may hold is an error."""
     decoder = codecs.getincrementaldecoder(name)(_HANDLER if name.startswith("utf-8") else "replace")
     for piece in pieces:
-        yield decoder.decode(piece)
+        # zeros stand where a file has a hole, and between what two programs wrote at once
+        yield decoder.decode(piece).replace("\0", " ")
     yield decoder.decode(b"", final=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from pfdoctor.collect.logs.pasted import as_printed
 from pfdoctor.collect.logs.symptoms import Seeker
 from pfdoctor.collect.logs.unwrap import unwrapped
 from pfdoctor.core.decode import Reading, Sighting
@@ -85,7 +86,7 @@ def facts_of(
     pieces = unwrapped(texts)
     wrapping = next(pieces)
     head, letters = "", 0
-    for piece in pieces:
+    for piece in _as_printed(pieces):
         if len(head) < _HEAD:
             head += piece[: _HEAD - len(head)]
         omission.look(piece)
@@ -106,9 +107,22 @@ def facts_of(
         "bytes": size[0] if size is not None else letters,
         "stage": reading.stage,
         "looked_for": sorted(name for name, symptom in symptoms.items() if not symptom.elsewhere),
+        "ours": True if known.ours or relevance.named or seeker.is_ours else (None if relevance.ours else False),
         "hits": seeker.hits(ours=known.ours or relevance.ours),
         "errors": [error.to_json() for error in reading.errors],
     }
+
+
+def _as_printed(pieces: Iterator[str]) -> Iterator[str]:
+    """The pieces without what was done to them before they were pasted."""
+    before: str | None = None
+    count = 0
+    for piece in filter(None, pieces):
+        if before is not None:
+            yield as_printed(before, whole=False)
+        before, count = piece, count + 1
+    if before is not None:
+        yield as_printed(before, whole=count == 1)
 
 
 class _Omission:

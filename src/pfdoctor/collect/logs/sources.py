@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import stat
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -17,6 +16,8 @@ from typing import NamedTuple, Protocol
 from pfdoctor.core.model import Json
 
 _PIECE = 262_144
+_GZIP = 31
+"""What zlib calls gzip, with its largest window."""
 _MOST_FILES = 2000
 _SKIPPED = frozenset((".git", "node_modules", "__pycache__", ".venv", "venv"))
 _GENEROUS = 64 << 20
@@ -65,8 +66,11 @@ def expand(names: Sequence[str]) -> Iterator[Source | dict[str, Json]]:
             continue
         if stat.S_ISDIR(mode):
             yield from _folder(name)
-        else:
+        elif stat.S_ISREG(mode):
             yield from _file(Path(name), name)
+        else:
+            # a pipe or a device gives its bytes once: nothing may look at it before it is read
+            yield Source(name, partial(_plain, Path(name)))
 
 
 def _why(error: Exception) -> str:
@@ -118,51 +122,67 @@ def _plain(path: Path) -> Iterator[bytes]:
 
 def _unpacked(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as packed, gzip.open(packed) as file:
-            yield from _bounded(file, packed.tell, path.name)
+        with path.open("rb") as packed:
+            yield from _bounded(_inflated(packed), packed.tell, path.name)
     except (OSError, EOFError, zlib.error) as error:
         raise Unreadable("unreadable", f"{path} is no whole gzip file: {_why(error)}") from error
 
 
+def _inflated(packed: _Readable) -> Iterator[bytes]:
+    """What gzip packed, as far as it is there. Raises EOFError where its end is missing, but gives all before it."""
+    unpacker = zlib.decompressobj(wbits=_GZIP)
+    fresh = True
+    while data := packed.read(_PIECE):
+        while data:
+            fresh = False
+            yield unpacker.decompress(data, _PIECE)
+            data = unpacker.unconsumed_tail
+            if unpacker.eof:  # what follows is another gzip file, or padding
+                data = unpacker.unused_data.lstrip(b"\0")
+                unpacker = zlib.decompressobj(wbits=_GZIP)
+                fresh = True
+    if not fresh:
+        yield unpacker.flush()
+    if not fresh and not unpacker.eof:
+        raise EOFError("its end is missing")
+
+
 def _zip(path: Path, name: str) -> Iterator[Source | dict[str, Json]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [one for one in archive.infolist() if not one.is_dir()]
+        archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         yield problem(name, "unreadable", f"{name} is no whole zip archive: {_why(error)}")
         return
-    if len(members) > _MOST_FILES:
-        yield problem(name, "too-large", f"{name} holds {len(members):,} files; the first {_MOST_FILES:,} are read")
-    jobs = {match[1] for one in members if (match := _JOB.fullmatch(one.filename))}
-    for member in sorted(members[:_MOST_FILES], key=lambda one: one.filename):
-        inside = f"{name}!{member.filename}"
-        if member.filename.partition("/")[0] in jobs and "/" in member.filename:
-            continue  # GitHub packs the log of each step beside that of the whole job
-        if member.flag_bits & 1:
-            yield problem(inside, "unreadable", f"{inside} is encrypted")
-        else:
-            yield Source(inside, partial(_member, path, member))
+    with archive:  # open while its members are read, for each look at its directory costs as much as that is long
+        members = [one for one in archive.infolist() if not one.is_dir()]
+        if len(members) > _MOST_FILES:
+            yield problem(name, "too-large", f"{name} holds {len(members):,} files; the first {_MOST_FILES:,} are read")
+        jobs = {match[1] for one in members if (match := _JOB.fullmatch(one.filename))}
+        for member in sorted(members[:_MOST_FILES], key=lambda one: one.filename):
+            inside = f"{name}!{member.filename}"
+            if member.filename.partition("/")[0] in jobs and "/" in member.filename:
+                continue  # GitHub packs the log of each step beside that of the whole job
+            if member.flag_bits & 1:
+                yield problem(inside, "unreadable", f"{inside} is encrypted")
+            else:
+                yield Source(inside, partial(_member, archive, member))
 
 
 _JOB = re.compile(r"\d+_([^/]+)\.txt")
 
 
-def _member(path: Path, member: zipfile.ZipInfo) -> Iterator[bytes]:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            pieces = _bounded(file, lambda: member.compress_size, member.filename)
-            if not member.filename.endswith(".gz"):
-                yield from pieces
-                return
-            with gzip.open(file) as inner:
-                yield from _bounded(inner, lambda: member.compress_size, member.filename)
+        with archive.open(member) as file:
+            pieces = _inflated(file) if member.filename.endswith(".gz") else _read(file)
+            yield from _bounded(pieces, lambda: member.compress_size, member.filename)
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
         raise Unreadable("unreadable", f"{member.filename} cannot be unpacked: {_why(error)}") from error
 
 
-def _bounded(file: _Readable, packed: Callable[[], int], name: str) -> Iterator[bytes]:
+def _bounded(pieces: Iterable[bytes], packed: Callable[[], int], name: str) -> Iterator[bytes]:
     size = 0
-    for piece in _read(file):
+    for piece in pieces:
         size += len(piece)
         if size > _GENEROUS and size > _RATIO * packed():
             raise Unreadable("too-large", f"{name} unpacks to more than {_RATIO} times its size; the rest was not read")

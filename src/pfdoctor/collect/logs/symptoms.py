@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from pfdoctor.core.decode import Sighting, excerpt
 from pfdoctor.core.model import Json
-from pfdoctor.core.redact import redact_text
+from pfdoctor.core.redact import redact_part
 from pfdoctor.core.rule import Symptom
 
+_RAISE = re.compile(r"\s*raise [\w.]+\([fr]?[\"']")
 _LINE = 4000
 _DISTINCT = 50
 """Hits of one symptom with different captures that are kept."""
@@ -34,6 +35,11 @@ class Seeker:
         """What is looked for."""
         return tuple(self._by_literal)
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether a symptom was seen that nobody else writes."""
+        return any(name not in self._common for name, _ in self._hits)
+
     def hits(self, *, ours: bool) -> list[dict[str, Json]]:
         """What was seen, in the order of the lines: see `logs` in rules/schema/facts.schema.json.
 
@@ -45,14 +51,20 @@ class Seeker:
         return sorted(counted, key=lambda hit: (hit["line"], hit["symptom"]))
 
     def seen(self, sighting: Sighting) -> None:
-        """A literal was found."""
+        """A literal was found. A line of source code that would raise it is no sign that it was raised."""
+        if _is_source(sighting):
+            return
         for symptom, pattern in self._by_literal.get(sighting.literal, ()):
             captures: dict[str, str] = {}
             if pattern is not None:
                 match = _match(pattern, sighting)
                 if match is None:
                     continue
-                captures = {name: redact_text(value) for name, value in match.groupdict().items() if value}
+                captures = {
+                    name: redact_part(match.string, *match.span(name))
+                    for name, value in match.groupdict().items()
+                    if value
+                }
             self._add(symptom.id, captures, sighting)
 
     def _add(self, symptom: str, captures: dict[str, str], sighting: Sighting) -> None:
@@ -75,6 +87,11 @@ class Seeker:
             "time": sighting.time(),
             "count": 1,
         }
+
+
+def _is_source(sighting: Sighting) -> bool:
+    begin = max(sighting.text.rfind("\n", 0, sighting.start) + 1, sighting.start - 200)
+    return _RAISE.match(sighting.text, begin, sighting.start) is not None
 
 
 def _match(pattern: re.Pattern[str], sighting: Sighting) -> re.Match[str] | None:

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from pfdoctor.core.access.conditions import attributes
 from pfdoctor.core.access.evaluate import Proof, Question
-from pfdoctor.core.access.near import GIVEN, Miss
+from pfdoctor.core.access.near import Miss
 from pfdoctor.core.access.reading import text
 from pfdoctor.core.access.roles import NONE
 from pfdoctor.core.access.scopes import is_management_group, kind_of, last, normal
-from pfdoctor.core.access.world import Row, World, role_of
+from pfdoctor.core.access.world import Row, World
 
 
 def place(scope: str | None) -> str:
@@ -132,15 +132,16 @@ class Wording:
         role = self._role(row)
         kind = "data action" if self._question.data else "action"
         holder = text(row.fact, "principal_id")
-        if miss.code == "ROLE_LACKS_ACTION" and role_of(row.fact) in GIVEN:
-            return f"None of the roles of {self._who} at {self._at} or above holds this {kind}."
+        if miss.code == "ROLE_LACKS_ACTION" and self._world.is_built_in(row.fact):
+            # a built-in role is as it is: that it lacks the action is no fault of it, and none to look for there
+            return f"No role of {self._who} at {self._at} or above grants it."
         return {
             "PIM_ELIGIBLE_ONLY": f"{role} would grant it, but {self._who} is only eligible for it, and no workload can "
             "activate an eligible role.",
             "ASSIGNED_BELOW_TARGET": f"{role} grants it there, but not at {self._at}, which lies above.",
             "EXCLUDED_BY_NOTACTIONS": f"{role} holds it but takes it out again by the NotAction {miss.pattern}.",
-            "CONTROL_PLANE_ROLE_FOR_DATA_ACTION": f"{role} is of the control plane ({miss.pattern}); this is a data "
-            "action, which only DataActions grant.",
+            "CONTROL_PLANE_ROLE_FOR_DATA_ACTION": f"{role} grants actions of the control plane only ({miss.pattern}); "
+            "this is a data action, which only DataActions grant.",
             "DATA_ROLE_FOR_CONTROL_ACTION": f"{role} grants DataActions only ({miss.pattern}); this is an action of "
             "the control plane.",
             "CUSTOM_ROLE_NAMESPACE_TYPO": f"{role} says {miss.pattern}, which names no operation: "
@@ -150,5 +151,6 @@ class Wording:
             f"({self._question.principal_id}).",
             "OTHER_PRINCIPAL": f"{role} grants it to another identity ({holder}), not to {self._who} "
             f"({self._question.principal_id}).",
-            "ROLE_LACKS_ACTION": f"{role} is assigned to {self._who}, but no role it has there holds this {kind}.",
+            "ROLE_LACKS_ACTION": f"{role} is assigned to {self._who} and does not hold this {kind}; no other role "
+            "does.",
         }[miss.code]

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from pfdoctor.core.model import Json
-from pfdoctor.core.redact import redact_text, redact_value
+from pfdoctor.core.redact import literals_of, redact_part, redact_text, redact_value, without_literals
 
 MAX_MESSAGE = 2000
 """Letters of a message that are kept."""
 MAX_EXCERPT = 400
 """Letters of an excerpt."""
-_AROUND = 2000
+_AROUND = 4000
+"""Letters before and after an error by which its secrets are recognised."""
 
 
 class Found(NamedTuple):
@@ -54,8 +55,14 @@ class Decoded(NamedTuple):
 
 def decoded(found: Found, text: str, line: int, time: str | None) -> Decoded:
     """The error as it may leave: redacted, and its message no longer than `MAX_MESSAGE`."""
-    message = None if found.message is None else shorten(redact_text(found.message.strip()[: 2 * MAX_MESSAGE]))
-    fields = redact_value({name: value for name, value in found.fields.items() if value is not None})
+    # what is taken out of a text may be a secret without the name before it, or a part of one
+    around = text[max(0, found.start - _AROUND) : found.end + _AROUND]
+    literals = literals_of(around)
+    said = None if found.message is None else found.message.strip()[: 2 * MAX_MESSAGE]
+    message = None if said is None else shorten(redact_text(without_literals(said, literals)))
+    fields = redact_value(
+        {name: without_literals(value, literals) for name, value in found.fields.items() if value is not None}
+    )
     return Decoded(found.kind, found.code, message, fields, line, excerpt(text, found.start, found.end), time)
 
 
@@ -70,7 +77,9 @@ def excerpt(text: str, start: int, end: int) -> str:
     newline = text.find("\n", start)
     last = min(newline if newline >= 0 else len(text), start + _AROUND)
     # what is redacted is longer than what is shown, so that a secret is recognised before it is cut
-    before, after = redact_text(text[first:last]), ""
+    whole = text[max(0, first - _AROUND) : last + _AROUND]
+    from_whole = max(0, first - _AROUND)
+    before, after = redact_part(whole, first - from_whole, last - from_whole), ""
     if len(before) > MAX_EXCERPT:
         literal = text[start : min(end, last)]
         position = before.find(literal)

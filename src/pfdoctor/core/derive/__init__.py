@@ -14,6 +14,7 @@ from pfdoctor.core.derive.graph import derive_graph, mark_used_inputs
 from pfdoctor.core.derive.hits import derive_hits
 from pfdoctor.core.derive.needs import derive_needs, derive_packages, derive_serving
 from pfdoctor.core.derive.settings import derive_serves_prompt_flow, derive_settings
+from pfdoctor.core.derive.unexplained import derive_unexplained
 from pfdoctor.core.derive.values import derive_values, mark_defaults
 from pfdoctor.core.facts import VIEWS, Facts, join
 from pfdoctor.core.model import Json, Unknown
@@ -61,6 +62,8 @@ def derive(facts: Facts) -> Facts:
         changes["live"] = derive_live(live, declared, facts.document)
     if facts.has_logs and "hits" not in facts.document:
         changes["hits"] = derive_hits(facts.document.get("logs"))
+    if facts.has_logs and "unexplained" not in facts.document:
+        changes["unexplained"] = derive_unexplained(facts.document.get("logs"))
     derived = facts.with_document(**changes, origins=origins) if changes else facts
     return _with_access(derived)
 

@@ -53,7 +53,41 @@ _ONLY_IN_AZURE = ("azureml.", "mlflow.")
 
 def derive_drift(declared: dict[str, Json], live: dict[str, Json]) -> Json:
     """The fact `drift` of two views of one case, its differences in the order of the schema."""
-    return {"differences": [*_settings(declared, live), *_mappings(declared, live)]}
+    differences = [*_settings(declared, live), *_mappings(declared, live)]
+    return {"differences": differences, "sections": list(_sections(differences, live))}
+
+
+_TOLD_APART = frozenset(
+    (
+        "deployment.environment.version",
+        "deployment.model.version",
+        "endpoint.identity_type",
+        "deployment.egress_public_network_access",
+    )
+)
+"""Differences that have rules of their own."""
+_SHOWN = 60
+"""Characters of a value that are shown: a long one is recognised by its beginning."""
+
+
+def _sections(differences: list[dict[str, Json]], live: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """The differences in words, section by section; without those that a sharper rule tells of."""
+    routes = _at(live.get("environment"), "inference_config.scoring_route") is None
+    said: dict[str, list[Json]] = {}
+    for one in differences:
+        path = one["path"]
+        if path in _TOLD_APART or (routes and path.startswith("environment.inference_config.")):
+            continue
+        name = path.removeprefix(f"{one['section']}.")
+        azure = "not set" if one["live"] is None else _shown(one["live"])
+        files = "not" if one["declared"] is None else _shown(one["declared"])
+        said.setdefault(one["section"], []).append(f"{name} is {azure} in Azure and {files} in the files")
+    return ({"section": section, "said": texts} for section, texts in said.items())
+
+
+def _shown(value: Json) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _settings(declared: dict[str, Json], live: dict[str, Json]) -> Iterator[dict[str, Json]]:

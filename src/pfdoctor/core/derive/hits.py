@@ -12,7 +12,7 @@ def derive_hits(logs: Json) -> list[View] | None:
     if not logs:
         return None
     return [
-        {**hit, "log": log.get("source"), "captures": hit.get("captures") or {}}
+        {**hit, "log": log.get("source"), "ours": log.get("ours"), "captures": hit.get("captures") or {}}
         for log in logs
         for hit in log.get("hits") or ()
     ]

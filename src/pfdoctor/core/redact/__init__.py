@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from pfdoctor.core.model import Json
 from pfdoctor.core.pattern import Pattern
+from pfdoctor.core.redact.escaped import unescaped_levels
 from pfdoctor.core.redact.forms import FORMS, Hit, compiled, matches
 from pfdoctor.core.redact.names import (
     INSTRUMENTATION_KEY,
@@ -31,7 +32,16 @@ from pfdoctor.core.redact.names import (
     words_of,
 )
 
-__all__ = ["INSTRUMENTATION_KEY", "find_secrets", "is_secret_name", "redact_text", "redact_value"]
+__all__ = [
+    "INSTRUMENTATION_KEY",
+    "find_secrets",
+    "is_secret_name",
+    "literals_of",
+    "redact_part",
+    "redact_text",
+    "redact_value",
+    "without_literals",
+]
 
 
 def redact_text(text: str) -> str:
@@ -49,7 +59,7 @@ def _redacted_again(text: str) -> str:
 
 def _redacted(text: str) -> str:
     while True:
-        hits = _without_tokens(text, _detect(text, code=False, broad=True))
+        hits = _hidden(text)
         if not hits:
             return text
         parts: list[str] = []
@@ -58,6 +68,49 @@ def _redacted(text: str) -> str:
             parts += (text[end : hit.start], _token(hit.kind), "\n" * text.count("\n", hit.start, hit.end))
             end = hit.end
         text = "".join((*parts, text[end:]))
+
+
+def redact_part(text: str, start: int, end: int) -> str:
+    """The text from `start` to `end` without its secrets, of which the words before and after it may tell."""
+    parts: list[str] = []
+    for hit in _hidden(text) if end - start >= _TELLING else ():
+        if hit.end > start and hit.start < end:
+            parts += (text[start : hit.start], _token(hit.kind))
+            start = hit.end
+    return redact_text("".join((*parts, text[start:end])))
+
+
+def literals_of(text: str) -> dict[str, str]:
+    """The secrets in a text, each with its token: for `without_literals` on what is taken out of that text."""
+    if len(text) < _SHORTEST:
+        return {}
+    return {text[hit.start : hit.end]: _token(hit.kind) for hit in _hidden(text) if hit.end - hit.start >= MIN_VALUE}
+
+
+def without_literals(value: Json, literals: Mapping[str, str]) -> Json:
+    """The value without these secrets, nor the beginning or end of one that was cut with it."""
+    if not literals:
+        return value
+    if isinstance(value, str):
+        for secret, token in literals.items():
+            value = _without_ends(value.replace(secret, token), secret, token)
+        return value
+    if isinstance(value, list):
+        return [without_literals(element, literals) for element in value]
+    if isinstance(value, dict):
+        return {name: without_literals(element, literals) for name, element in value.items()}
+    return value
+
+
+def _without_ends(value: str, secret: str, token: str) -> str:
+    """The value that may end with the first letters of a secret, or begin with its last ones."""
+    begin = value.rfind(secret[:_TELLING])
+    if begin >= 0 and secret.startswith(value[begin:].rstrip("….")):
+        value = value[:begin] + token
+    end = value.find(secret[-_TELLING:])
+    if end >= 0 and secret.endswith(value[: end + _TELLING].lstrip("….")):
+        value = token + value[end + _TELLING :]
+    return value
 
 
 def redact_value(value: Json, key: str | None = None) -> Json:
@@ -127,7 +180,21 @@ _SHORTEST = len("://:p@h")
 _REPEATS = 300
 """Letters of a text that may well come again: an id, a name, a message."""
 """No shorter text holds a secret."""
+_TELLING = 4
+"""Letters of a secret that tell nothing: what is shorter is not looked at."""
 _TOKEN = Pattern(r"\[redacted: [^\]\n]{1,60}\]")
+
+
+def _hidden(text: str) -> list[Hit]:
+    """The secrets of a text that is to be shown: also those that stand in a text inside it, behind its escapes."""
+    hits = _detect(text, code=False, broad=True)
+    if "\\" in text:
+        for inner in unescaped_levels(text):
+            hits += (
+                hit._replace(start=inner.outside(hit.start), end=inner.outside(hit.end))
+                for hit in _detect(inner.text, code=False, broad=True)
+            )
+    return _without_tokens(text, hits)
 
 
 def _without_tokens(text: str, hits: list[Hit]) -> list[Hit]:

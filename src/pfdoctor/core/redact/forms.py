@@ -178,5 +178,12 @@ FORMS = (
         _password,
     ),
     _Form("token in a URL", ("://",), r"://(?P<secret>[A-Za-z0-9_~.-]{20,200})@(?=[A-Za-z0-9\[])", _random),
+    _Form(
+        "password of a command",
+        ("curl ",),
+        r"\bcurl(?=[ \t])[^\n]{0,1000}?[ \t](?:-u|--user|-U|--proxy-user)[= \t]{0,2}[\"']?"
+        r"[^\s:\"']{0,200}:(?P<secret>[^\s\"']{4,500})",
+        _password,
+    ),
     _Form("bearer token", ("earer ",), r"[Bb]earer (?P<secret>[A-Za-z0-9_.~+/=-]{16,})", is_random),
 )
