@@ -120,7 +120,7 @@ def audit(environment: dict[str, str]) -> tuple[Ran, dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pfdoctor", "audit", "--format", "json", "--output", str(report)]
-        command += ["--max-concurrency", str(CONCURRENCY), "--exit-zero"]
+        command += ["--max-concurrency", str(CONCURRENCY), "--exit-zero", "--timeout", "600"]
         ran = run(command, {**environment, "XDG_STATE_HOME": folder})
         if ran.code:
             sys.exit(f"the audit ended with {ran.code}")
@@ -160,22 +160,20 @@ def latency(count: int, runs: int) -> bool:
         ours, same, all_facts, floors = [], [], [], []
         for _ in range(runs):
             ran, head = audit(environment)
-            ours.append(ran.wall)
+            ours.append(ran)
             floors.append(head["run"]["requests"] * LATENCY / CONCURRENCY)  # type: ignore[index]
-            same.append(loop(environment, endpoints, threads, "some").wall)
-            all_facts.append(loop(environment, endpoints, threads, "all").wall)
-    wall = statistics.median(ours)
+            same.append(loop(environment, endpoints, threads, "some"))
+            all_facts.append(loop(environment, endpoints, threads, "all"))
+    wall = statistics.median(one.wall for one in ours)
+    for name, side in (("audit, all rules", ours), ("MLClient", same), ("MLClient, the same facts", all_facts)):
+        print(f"     {name}: {statistics.median(one.cpu for one in side):.1f} s CPU", flush=True)
     detail = f"{wall:.1f} s, {count} endpoints, {threads} threads"
+    some, whole = (statistics.median(one.wall for one in side) / wall for side in (same, all_facts))
+    floor = wall / statistics.median(floors)
     results = [
-        holds(
-            "MLClient, endpoint, deployments and roles at one scope / audit",
-            statistics.median(same) / wall,
-            2.5,
-            detail,
-            at_least=True,
-        ),
-        holds("MLClient, the same facts / audit", statistics.median(all_facts) / wall, 4, detail, at_least=True),
-        holds("audit / floor of its requests", wall / statistics.median(floors), 1.25, f"floor {floors[0]:.1f} s"),
+        holds("MLClient, endpoint, deployments, roles at one scope / audit", some, 2.5, detail, at_least=True),
+        holds("MLClient, the same facts / audit", whole, 4, detail, at_least=True),
+        holds("audit / floor of its requests", floor, 1.25, f"floor {floors[0]:.1f} s"),
     ]
     return all(results)
 

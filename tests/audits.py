@@ -24,7 +24,8 @@ async def _no_sleep(_: float) -> None:
 
 
 @cache
-def _catalogue() -> Any:
+def rules() -> Any:
+    """The shipped catalogue."""
     from pfdoctor import catalog
 
     return catalog.load()
@@ -51,7 +52,7 @@ class Fleet:
         from pfdoctor.core.diagnose import diagnose
         from pfdoctor.report.summary import Gate
 
-        catalogue = _catalogue()
+        catalogue = rules()
         scope = scope or Scope()
         cloud = resolve_cloud(None, self.environment)
         header = {"scope": scope.to_json(), "shard": shard and shard.to_json(), "started_at": "2026-01-01T00:00:00Z"}
@@ -70,16 +71,17 @@ class Fleet:
 
         try:
             asyncio.run(go())
+            assert kept.inventory is not None
+            problems = [one._asdict() for one in kept.inventory.problems]
             run = {
                 "started_at": kept.started_at,
                 "finished_at": kept.started_at,
                 "duration_seconds": kept.seconds,
                 "requests": kept.requests,
                 "throttled": kept.throttled,
-                "complete": len(kept.done) == len(meant(kept, shard)),
+                "complete": len(kept.done) == len(meant(kept, shard)) and not problems,
                 "cloud": cloud.resource_manager,
             }
-            problems = [one._asdict() for one in kept.inventory.problems] if kept.inventory else []
             report = make_report(Run(header["scope"], header["shard"], run, problems), kept.entries, Gate())
             return json.loads("".join(report.chunks()))
         finally:

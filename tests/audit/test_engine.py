@@ -44,11 +44,11 @@ def test_the_report_is_what_its_schema_says(undisturbed: dict[str, Any]) -> None
     jsonschema.Draft202012Validator(SCHEMA).validate(undisturbed)
 
 
-def test_what_endpoints_share_is_read_once_and_two_requests_are_their_own(small: Any) -> None:
+def test_what_endpoints_share_is_read_once_and_three_requests_are_their_own(small: Any) -> None:
     small.audit()
-    arm = [one for one in small.simulator.requests if one.method == "GET" and "/onlineEndpoints/" in one.path]
+    arm = [one for one in small.simulator.requests if "/onlineEndpoints/" in one.path]
     healthy = Counter(one.path.rpartition("/onlineEndpoints/")[2].partition("/")[0] for one in arm)
-    assert {healthy[name] for name in names(COUNT) if name not in ILL} == {2}
+    assert {healthy[name] for name in names(COUNT) if name not in ILL} == {3}
     shared = Counter((one.path, one.query) for one in small.simulator.requests if "/onlineEndpoints/" not in one.path)
     again = {key: number for key, number in shared.items() if number > 1 and "ResourceGraph" not in key[0]}
     assert not {key for key in again if not key[0].startswith(("/msi/", "/metadata/"))}
@@ -85,6 +85,13 @@ def test_an_endpoint_without_permission_is_unknown_and_says_which(small: Any) ->
     (entry,) = [one for one in report["endpoints"] if one["name"] == "chat-0000003"]
     assert entry["state"] == "unknown"
     assert entry["reason"]["permission"] == "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/read"
+
+
+def test_an_endpoint_whose_log_cannot_be_read_is_not_called_healthy(small: Any) -> None:
+    small.simulator.inject({"path": "chat-0000003/.*getLogs"}, {"kind": "status", "status": 403, "message": "no"})
+    (entry,) = [one for one in small.audit()["endpoints"] if one["name"] == "chat-0000003"]
+    assert entry["state"] == "unknown"
+    assert entry["reason"]["permission"].endswith("/getLogs/action")
 
 
 def test_what_the_graph_lists_and_is_no_more_is_gone(small: Any, tmp_path: Path, undisturbed: dict[str, Any]) -> None:

@@ -84,6 +84,7 @@ def test_a_list_that_fails_is_told(tiny: Any) -> None:
     finally:
         tiny.simulator.clear_faults()
     assert [one["problem"] for one in report["problems"]] == ["forbidden"]
+    assert not report["run"]["complete"]
     assert report["summary"]["exit_code"] == 5
 
 

@@ -66,7 +66,7 @@ async def audit(
     try:
         async with pipeline:
             reader = Reader(pipeline, cloud, how.limits.request, how.now)
-            if state.inventory is None:
+            if state.inventory is None or state.inventory.problems:
                 state.set_inventory(await take_inventory(reader, scope))
                 await reader.close()
             # a reader of its own: what the inventory was made of need not be kept
@@ -83,6 +83,10 @@ def meant(state: State, shard: Shard | None) -> list[Endpoint]:
     """The endpoints of the inventory that belong to the shard."""
     endpoints = state.inventory.endpoints if state.inventory is not None else ()
     return [one for one in endpoints if shard is None or shard.holds(one)]
+
+
+def _log_unread(reader: Reader) -> Unknown | None:
+    return next((why for (method, _, _), why in reader.failures.items() if method == "POST"), None)
 
 
 class _Audit:
@@ -154,7 +158,7 @@ class _Audit:
         reader = self._reader.share(self._shared, is_own)
         try:
             cases = await self._cases(reader, endpoint)
-            return record(endpoint, cases), reader.is_troubled
+            return record(endpoint, cases, _log_unread(reader)), reader.is_troubled
         except NoInputError as error:
             return unread(endpoint, Unknown("gone", f"Azure Resource Graph lists it, but {error}"), gone=True), False
         except AuthenticationError as error:

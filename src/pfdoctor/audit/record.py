@@ -59,8 +59,13 @@ def wants_more(facts: Facts, result: CaseResult) -> bool:
     )
 
 
-def record(endpoint: Endpoint, cases: Sequence[tuple[Facts, CaseResult]]) -> dict[str, Json]:
-    """The endpoint's entry in the report (docs/schema/audit.schema.json) of what its deployments came to."""
+def record(
+    endpoint: Endpoint, cases: Sequence[tuple[Facts, CaseResult]], log_unread: Unknown | None = None
+) -> dict[str, Json]:
+    """The endpoint's entry in the report (docs/schema/audit.schema.json) of what its deployments came to.
+
+    `log_unread` is why a log could not be read: no rule is open for want of a log, and yet none looked into it.
+    """
     results = [result for _, result in cases]
     findings = sorted({one.fingerprint: one for result in results for one in result.findings}.values(), key=_order)
     unknown = list(_unknown(results))
@@ -68,6 +73,8 @@ def record(endpoint: Endpoint, cases: Sequence[tuple[Facts, CaseResult]]) -> dic
     live: Json = cases[0][0].document["live"]
     seen: Json = live["endpoint"]
     reason = _reason(seen) or _reason(seen.get("deployments"))
+    if reason is None and log_unread is not None:
+        reason = _body(log_unread._replace(detail=f"the log of a deployment {log_unread.detail}"))
     state = FINDINGS if findings else UNKNOWN if unknown or reason is not None else HEALTHY
     return {
         **_head(endpoint, state),
@@ -89,7 +96,7 @@ def unread(endpoint: Endpoint, reason: Unknown, *, gone: bool = False) -> dict[s
         **_head(endpoint, GONE if gone else UNKNOWN),
         "location": endpoint.location,
         "worst": None,
-        "reason": {"code": reason.code, "detail": reason.detail, "permission": reason.permission},
+        "reason": _body(reason),
         "deployments": [],
         "rules": _rules([]),
         "findings": [],
@@ -142,6 +149,10 @@ def _reason(fact: Json) -> Json:
         return None
     why = fact.get("$unknown") or fact.get("$incomplete")
     return {"code": why["code"], "detail": why["detail"], "permission": why.get("permission")} if why else None
+
+
+def _body(reason: Unknown) -> dict[str, Json]:
+    return {"code": reason.code, "detail": reason.detail, "permission": reason.permission}
 
 
 def _known(fact: Json) -> Json:

@@ -151,7 +151,7 @@ class Audited(NamedTuple):
             "duration_seconds": round(state.seconds, 3),
             "requests": state.requests,
             "throttled": state.throttled,
-            "complete": len(state.done) == len(self.meant()),
+            "complete": len(state.done) == len(self.meant()) and not problems,
             "cloud": cloud.resource_manager,
         }
         described = Run(self.header["scope"], self.header["shard"], run, [one._asdict() for one in problems])

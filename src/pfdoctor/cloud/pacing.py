@@ -19,6 +19,8 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 from pfdoctor.core.pattern import Pattern
 
 _READS = (240.0, 24.0)
+_WRITES = (190.0, 9.5)
+"""A POST counts as a write, though those that may leave here only read: 200 at once and 10 a second."""
 _GRAPH = (12.0, 2.8)
 _GENEROUS = 2
 _STEP = 0.25
@@ -26,6 +28,7 @@ _SUBSCRIPTION = Pattern(r"/subscriptions/([0-9a-fA-F-]{36})(?:[/?]|\Z)")
 _GRAPH_PATH = "/providers/microsoft.resourcegraph/"
 _REMAINING = (
     "x-ms-ratelimit-remaining-subscription-reads",
+    "x-ms-ratelimit-remaining-subscription-writes",
     "x-ms-ratelimit-remaining-tenant-reads",
     "x-ms-user-quota-remaining",
 )
@@ -82,7 +85,7 @@ class PacingPolicy(AsyncHTTPPolicy[Any, Any]):
         """Of the requests sent so far, those that were answered by 429."""
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        bucket = self._bucket(request.http_request.url)
+        bucket = self._bucket(request.http_request.method, request.http_request.url)
         self.sent += 1
         wait = bucket.take(self._clock())
         while wait > 0:
@@ -98,13 +101,14 @@ class PacingPolicy(AsyncHTTPPolicy[Any, Any]):
         bucket.learn(self._clock(), _integer(told), _seconds(headers) if is_throttled else None)
         return response
 
-    def _bucket(self, url: str) -> Bucket:
+    def _bucket(self, method: str, url: str) -> Bucket:
         match = _SUBSCRIPTION.search(url)
         is_graph = match is None and _GRAPH_PATH in url.lower()
-        key = "graph" if is_graph else match[1].lower() if match is not None else ""
+        size = _GRAPH if is_graph else _READS if method == "GET" else _WRITES
+        key = "graph" if is_graph else f"{method} {match[1].lower()}" if match is not None else ""
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = Bucket(self._clock(), *(_GRAPH if is_graph else _READS))
+            bucket = self._buckets[key] = Bucket(self._clock(), *size)
         return bucket
 
 

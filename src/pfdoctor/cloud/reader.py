@@ -19,7 +19,7 @@ from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.errors import RefusedRequestError
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.cloud.shared import Key, Shared, is_settled
+from pfdoctor.cloud.shared import Key, Shared, passes
 from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
 
@@ -58,8 +58,13 @@ class Reader:
         self._begun: dict[Key, asyncio.Task[Reading]] = {}
         self._shared: Shared | None = None
         self._is_own: Callable[[str], bool] = lambda _: True
-        self.is_troubled = False
+        self.failures: dict[Key, Unknown] = {}
+        """What could not be read, or not to its end, and why."""
+
+    @property
+    def is_troubled(self) -> bool:
         """Whether something could not be read for a reason that may pass."""
+        return any(passes(one) for one in self.failures.values())
 
     def share(self, shared: Shared, is_own: Callable[[str], bool]) -> Reader:
         """A further reader, of the same pipeline, that reads through `shared` all but the addresses that are its own.
@@ -106,15 +111,17 @@ class Reader:
     async def _once(self, method: str, url: str, rest: str, read: Callable[[], Awaitable[Reading]]) -> Reading:
         key = (method, url.lower(), rest)
         if self._shared is not None and not self._is_own(key[1]):
-            reading = await self._shared.once(key, read)
-            self.is_troubled = self.is_troubled or not is_settled(reading)
-            return reading
+            return self._noted(key, await self._shared.once(key, read))
         task = self._begun.get(key)
         if task is None:
             task = self._begun[key] = asyncio.ensure_future(read())
         # one that stops waiting must not take the answer away from the others
-        reading = await asyncio.shield(task)
-        self.is_troubled = self.is_troubled or not is_settled(reading)
+        return self._noted(key, await asyncio.shield(task))
+
+    def _noted(self, key: Key, reading: Reading) -> Reading:
+        why = reading.unknown or reading.incomplete
+        if why is not None:
+            self.failures[key] = why
         return reading
 
     async def _object(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from pfdoctor.cloud.reading import Reading
+from pfdoctor.core.model import Unknown
 
 Key: TypeAlias = tuple[str, str, str]
 """Method, address in lower case, and what else tells requests apart."""
@@ -64,16 +65,20 @@ class Shared:
             reading = await read()
         finally:
             del self._begun[key]
-        if is_settled(reading) or self._failures[key] >= _MOST_TRIES - 1:
+        if _is_settled(reading) or self._failures[key] >= _MOST_TRIES - 1:
             self.put(key, reading)
-            if is_settled(reading):
+            if _is_settled(reading):
                 self._kept(key, reading)
         else:
             self._failures[key] += 1
         return reading
 
 
-def is_settled(reading: Reading) -> bool:
-    """Whether asking again would, but for a change in Azure, give the same."""
+def passes(why: Unknown) -> bool:
+    """Whether what kept something from being read may be over when it is asked for again."""
+    return why.code not in _SETTLED
+
+
+def _is_settled(reading: Reading) -> bool:
     why = reading.unknown or reading.incomplete
-    return why is None or why.code in _SETTLED
+    return why is None or not passes(why)

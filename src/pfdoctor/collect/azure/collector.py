@@ -50,8 +50,8 @@ class Collection(NamedTuple):
     `planned` an endpoint or deployment that does not exist is no mistake: what it will lean on is read all the same.
 
     `brief` leaves unread what costs a request for every endpoint and only matters where something is wrong: groups
-    that the identity is in, its roles elsewhere and those it may activate, and the logs. Without `metrics`, Azure
-    Monitor is not asked.
+    that the identity is in, its roles elsewhere and those it may activate, and all but the end of one log. Without
+    `metrics`, Azure Monitor is not asked.
     """
 
     deployment: str | None = None
@@ -152,7 +152,7 @@ class _Run:
         failed = deployment is not None and _of(deployment, "provisioning_error") is None
         own = begin(
             error=self._error(found.chosen[name]) if name is not None and failed else at_hand(None),
-            logs=self._logs(identifier, deployment) if name is not None and not self._how.brief else at_hand([]),
+            logs=self._logs(identifier, deployment) if name is not None else at_hand([]),
             metrics=self._metrics(identifier, name),
         )
         try:
@@ -280,7 +280,9 @@ class _Run:
         return await read_metrics(self._reader, deployment, self._now) if name is not None else None
 
     async def _logs(self, identifier: str, deployment: Json) -> Json:
-        return await read_logs(self._reader, identifier, self._how.symptoms, _of(deployment, "updated_at"))
+        return await read_logs(
+            self._reader, identifier, self._how.symptoms, _of(deployment, "updated_at"), brief=self._how.brief
+        )
 
     async def _data_plane(self, endpoint: Json, name: str | None, keys: asyncio.Task[Json] | None) -> Json:
         if name is None:

@@ -13,23 +13,33 @@ from pfdoctor.core.redact import redact_text
 from pfdoctor.core.rule import Symptom
 
 _CONTAINERS = {"InferenceServer": "inference-server", "StorageInitializer": "storage-initializer"}
-_TAIL = 5000
+_TAIL, _BRIEF_TAIL = 5000, 1000
 _ANSWERS = ("swagger_with_header", "score")
 
 
-async def read_logs(reader: Reader, deployment: str, symptoms: Mapping[str, Symptom], changed: Json) -> list[Json]:
+async def read_logs(
+    reader: Reader, deployment: str, symptoms: Mapping[str, Symptom], changed: Json, *, brief: bool = False
+) -> list[Json]:
     """The facts `logs` of both containers. `changed` is when the deployment last changed, ISO 8601.
 
-    A log that cannot be read is one in which nothing was looked for; its `cut` says why.
+    In brief it is the end of the log of the one that serves. A log that cannot be read is one in which nothing was
+    looked for; its `cut` says why.
     """
-    return list(await asyncio.gather(*(_log(reader, deployment, one, symptoms, changed) for one in _CONTAINERS)))
+    wanted, tail = (list(_CONTAINERS)[:1], _BRIEF_TAIL) if brief else (list(_CONTAINERS), _TAIL)
+    return list(await asyncio.gather(*(_log(reader, deployment, one, symptoms, changed, tail) for one in wanted)))
 
 
 async def _log(
-    reader: Reader, deployment: str, container: str, symptoms: Mapping[str, Symptom], changed: Json
+    reader: Reader, deployment: str, container: str, symptoms: Mapping[str, Symptom], changed: Json, tail: int
 ) -> dict[str, Json]:
+<<<<<<< HEAD
     body = {"containerType": container, "tail": _TAIL}
     reading = await reader.post(f"{deployment}/getLogs", versions.ENDPOINT, body, permissions.LOGS)
+=======
+    needed = f"{ML}/workspaces/onlineEndpoints/deployments/getLogs/action"
+    body = {"containerType": container, "tail": tail}
+    reading = await reader.post(f"{deployment}/getLogs", versions.ENDPOINT, body, needed)
+>>>>>>> w/audit
     name = _CONTAINERS[container]
     source = f"{deployment.rpartition('/')[2]} {name}"
     # the service answers null for a container that has written nothing yet
@@ -43,7 +53,7 @@ async def _log(
             "cut": redact_text(f"the log of {name} {why.detail}{missing}"),
         }
     since = changed if isinstance(changed, str) else None
-    known = Knowledge(container=name, complete=since is not None, newer_than=since, tail=_TAIL, ours=True)
+    known = Knowledge(container=name, complete=since is not None, newer_than=since, tail=tail, ours=True)
     return read_text(content, symptoms, source=source, known=known)
 
 
