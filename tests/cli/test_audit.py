@@ -15,15 +15,8 @@ def test_an_estimate_follows_the_pace_of_the_last_minute() -> None:
     assert estimate.seconds(0.0, 0, 1000) is None
     assert estimate.seconds(2.0, 240, 1000) is None
     assert estimate.seconds(10.0, 250, 1000) == 30.0
-<<<<<<< HEAD
-    left: float | None = None
-    for now in range(11, 100):
-        left = estimate.seconds(float(now), 250 + now, 1000)
-    assert left == pytest.approx(1000 - 250 - 99)
-=======
     paced = [estimate.seconds(float(now), 250 + now, 1000) for now in range(11, 100)]
     assert paced[-1] == pytest.approx(1000 - 250 - 99)
->>>>>>> w/audit
 
 
 @pytest.mark.parametrize(

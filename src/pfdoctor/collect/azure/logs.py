@@ -32,14 +32,8 @@ async def read_logs(
 async def _log(
     reader: Reader, deployment: str, container: str, symptoms: Mapping[str, Symptom], changed: Json, tail: int
 ) -> dict[str, Json]:
-<<<<<<< HEAD
-    body = {"containerType": container, "tail": _TAIL}
-    reading = await reader.post(f"{deployment}/getLogs", versions.ENDPOINT, body, permissions.LOGS)
-=======
-    needed = f"{ML}/workspaces/onlineEndpoints/deployments/getLogs/action"
     body = {"containerType": container, "tail": tail}
-    reading = await reader.post(f"{deployment}/getLogs", versions.ENDPOINT, body, needed)
->>>>>>> w/audit
+    reading = await reader.post(f"{deployment}/getLogs", versions.ENDPOINT, body, permissions.LOGS)
     name = _CONTAINERS[container]
     source = f"{deployment.rpartition('/')[2]} {name}"
     # the service answers null for a container that has written nothing yet
