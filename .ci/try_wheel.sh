@@ -35,6 +35,10 @@ exits 0 pfdoctor --version
 exits 1 pfdoctor check broken
 exits 1 pfdoctor check broken --format json --output broken.json
 exits 0 pfdoctor check healthy
+exits 0 pfdoctor demo --no-progress >demo.txt
+grep -q 'error\[secrets-flag-without-grant\]' demo.txt || fail "the demo does not find what is wrong"
+echo "promptflow: ModuleNotFoundError: No module named 'bs4'" >app.log
+exits 1 pfdoctor diagnose --log app.log
 exits 0 pfdoctor rules list >rules.txt
 exits 0 pfdoctor rules test
 
