@@ -19,11 +19,12 @@ RULES = ("request-timeout-default", "chat-history-required")
 
 # Dies at the n-th call of what reaches the disk: before a flush, before a file takes the place of another, and (with
 # a part of the bytes written) inside a write.
+pytestmark = pytest.mark.once
+
 SCRIPT = """
 import os, pathlib, signal, stat, sys
 from pfdoctor.cli.main import main
 
-pytestmark = pytest.mark.once
 calls, last, half = [0], int(sys.argv[1]), sys.argv[2] == "half"
 
 def halve(descriptor):

@@ -167,13 +167,24 @@ def test_without_the_role_scoring_fails_and_once_it_is_in_effect_the_same_proces
     assert _of_the_app(logs_beside) - _of_the_app(logs) == set()
 
 
+async def _end_of(ask: Endpoint) -> list[str]:
+    """The log, once its last line has come: gunicorn writes it after the gateway has noticed."""
+    lines: list[str] = []
+    for _ in range(50):
+        lines = await ask.logs()
+        if any(line.endswith("Worker failed to boot.") for line in lines):
+            break
+        await asyncio.sleep(0.2)
+    return lines
+
+
 def test_a_connection_that_is_not_there_ends_it(root: Path, tmp_path: Path) -> None:
     async def conversation(real: Simulator, beside: Simulator) -> tuple[list[str], list[str]]:
         async with endpoint(real) as ask, endpoint(beside) as ask_beside:
             first, second = await ask("GET", "health"), await ask("GET", "health")
             assert (first.status, first.model_status) == (424, "503")
             assert first == second == await ask_beside("GET", "health")
-            return await ask.logs(), await ask_beside.logs()
+            return await _end_of(ask), await _end_of(ask_beside)
 
     with both(tmp_path, root, NO_CONNECTION) as (real, beside):
         for lines in asyncio.run(conversation(real, beside)):

@@ -6,7 +6,7 @@ import argparse
 import shlex
 import signal
 import sys
-import threading
+import time
 from types import FrameType
 from typing import NoReturn
 
@@ -29,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
             for name, value in simulator.environment.items():
                 sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
             sys.stdout.flush()
-            threading.Event().wait()
+            while True:
+                # not for ever at once: a signal that comes just before a wait would only be seen after it
+                time.sleep(0.5)
     except (ScenarioError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -42,7 +42,7 @@ FAULTS: dict[str, tuple[Any, set[str]]] = {
     "truncated": ("truncated", {"truncated", "connection-reset"}),
     "empty": ("empty", {"empty"}),
     "wrong type": ("wrong-type", {"wrong-type"}),
-    "slow": ({"kind": "slow", "seconds": 0.3}, {"timeout"}),
+    "slow": ({"kind": "slow", "seconds": 1.5}, {"timeout"}),
     "reset": ("reset", {"connection-reset"}),
 }
 
@@ -125,7 +125,7 @@ def test_whatever_goes_wrong_is_unknown(azure: Any, unknowns: Any, name: str, fa
     collector, (kind, codes) = COLLECTORS[name], FAULTS[fault]
     rule = azure.simulator.inject({"path": collector.struck}, kind)
     # a query is written with %20 and %27, a match is made on what was sent
-    facts = azure.read(collector.ask, longest=0.1 if fault == "slow" else 5.0)
+    facts = azure.read(collector.ask, longest=0.5 if fault == "slow" else 5.0)
     assert rule.hits
     settled = settle({"facts": facts})[0]["facts"]
     found = unknowns(settled)
