@@ -17,10 +17,10 @@ CHANGES = {
 }
 RULES = ("request-timeout-default", "chat-history-required")
 
-# Dies at the n-th call of what reaches the disk: before a flush, before a file takes the place of another, and (with
-# a part of the bytes written) inside a write.
 pytestmark = pytest.mark.once
 
+# Dies at the n-th call of what reaches the disk: before a flush, before a file takes the place of another, and (with
+# a part of the bytes written) inside a write.
 SCRIPT = """
 import os, pathlib, signal, stat, sys
 from pfdoctor.cli.main import main
