@@ -189,3 +189,18 @@ def test_a_simulated_endpoint(
     (case,) = json.loads(capsys.readouterr().out)["cases"]
     row = next(one for one in case["operations"] if one["key"] == "connection-secrets")
     assert (row["verdict"], row["reason"], row["needed"], found) == (verdict, reason, True, code)
+
+
+@pytest.mark.parametrize("unread", ["eligible", "everyone", "elsewhere"])
+def test_why_something_is_not_allowed_is_open_where_what_would_tell_was_not_read(
+    save: Save, capsys: pytest.CaptureFixture[str], unread: str
+) -> None:
+    facts = broken()
+    facts["live"]["authorization"]["scopes"][0]["everyone"] = []
+    place = facts["live"]["authorization"] if unread == "elsewhere" else facts["live"]["authorization"]["scopes"][0]
+    place[unread] = HIDDEN
+    assert main(["access", "--facts", save(facts), "--operation", "connection-secrets", "--format", "json"]) == 1
+    (case,) = json.loads(capsys.readouterr().out)["cases"]
+    (operation,) = case["operations"]
+    assert (operation["verdict"], operation["reason"], operation["near"]) == ("NOT_ALLOWED", "REASON_UNREAD", None)
+    assert operation["missing"]["code"] == "forbidden"

@@ -116,6 +116,7 @@ REASONS = (
     Code("UNCERTAIN_WILDCARD", "Whether a wildcard of a role covers the action is not certain.", _TABLE),
     Code("SCOPE_UNKNOWN", "Where the action is checked is not known.", _TABLE),
     Code("SCOPE_NOT_READ", "Roles may be assigned on something that was not read.", _TABLE),
+    Code("REASON_UNREAD", "It is not allowed; why is open, as a list that would tell was not read.", _TABLE),
     Code("PRINCIPAL_UNKNOWN", "The object id of whoever needs the action is not known.", _TABLE),
     Code("NOT_COLLECTED", "Nothing that would decide it was collected.", _TABLE),
 )

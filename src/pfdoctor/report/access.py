@@ -96,7 +96,13 @@ def _spoken(operation: dict[str, Json]) -> dict[str, Json]:
     verdict = operation["verdict"]
     missing = verdict.get("$unknown") if isinstance(verdict, dict) else None
     if missing is None:
-        return {**operation, "missing": None}
+        reason = operation["reason"]
+        if not isinstance(reason, dict):
+            return {**operation, "missing": None}
+        # not allowed, proven; but what would tell why was not all read
+        unread = reason["$unknown"]
+        detail = f"{operation['detail']} Why is not proven: {unread['detail']}."
+        return {**operation, "reason": "REASON_UNREAD", "near": None, "detail": detail, "missing": unread}
     told = {name: operation[name] for name in ("grant", "near", "blocked_by")}
     known = {name: None if one is not None and "$unknown" in one else one for name, one in told.items()}
     code = str(missing["code"]).upper().replace("-", "_")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pfdoctor.core.access.evaluate import Grant, Proof, Question, evaluate
-from pfdoctor.core.access.near import Miss, nearest
+from pfdoctor.core.access.near import Miss, nearest, unread
 from pfdoctor.core.access.propose import Need, propose
 from pfdoctor.core.access.reading import text
 from pfdoctor.core.access.roles import NONE, Blame
@@ -43,6 +43,8 @@ class Decision(NamedTuple):
     proposal: dict[str, Json] | None = None
     missing: tuple[Unknown, ...] = ()
     why_open: Unknown | None = None
+    why_unsure: Unknown | None = None
+    """Why another reason may be nearer than the one that is told: a list that would have shown it was not read."""
     """Why CONDITIONAL or ALLOWED_PENDING may be less than what holds: it is the least that is sure."""
 
 
@@ -66,6 +68,7 @@ def decide(question: Question, world: World, subject: Subject) -> Decision:
         proposal._asdict() if proposal is not None else None,
         missing,
         proof.why_open,
+        unread(question, world, miss, eligible=subject.eligible) if miss is not None else None,
     )
 
 

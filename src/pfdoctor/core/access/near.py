@@ -11,7 +11,7 @@ from pfdoctor.core.access.reading import elements, field, text, texts
 from pfdoctor.core.access.roles import NONE, Reach
 from pfdoctor.core.access.scopes import contains, is_management_group, normal
 from pfdoctor.core.access.world import Row, World, role_of
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, Unknown
 
 # Owner, Contributor, Reader, User Access Administrator, Role Based Access Control Administrator, Azure AI
 # Administrator: somebody always has one of them somewhere, which says nothing about who was meant.
@@ -36,6 +36,22 @@ GIVEN = frozenset(
 )
 CLIENT_ID = "its client id"
 DELETED = "a principal that no longer exists"
+
+
+_PREFERENCE = (
+    "PIM_ELIGIBLE_ONLY",
+    "ASSIGNED_BELOW_TARGET",
+    "EXCLUDED_BY_NOTACTIONS",
+    "CONTROL_PLANE_ROLE_FOR_DATA_ACTION",
+    "DATA_ROLE_FOR_CONTROL_ACTION",
+    "CUSTOM_ROLE_NAMESPACE_TYPO",
+    "WRONG_SCOPE",
+    "ORPHAN_OR_OTHER_PRINCIPAL",
+    "OTHER_PRINCIPAL",
+    "ROLE_LACKS_ACTION",
+    "NO_ASSIGNMENT",
+)
+"""The codes of misses, the one that is told first."""
 
 
 class Miss(NamedTuple):
@@ -92,6 +108,19 @@ def nearest(question: Question, world: World, others: Mapping[str, str], *, elig
         default=None,
     )
     return Miss("ROLE_LACKS_ACTION" if row is not None else "NO_ASSIGNMENT", row)
+
+
+def unread(question: Question, world: World, miss: Miss, *, eligible: bool) -> Unknown | None:
+    """Why a miss that would come before this one may have been overlooked: a list or definition that was not read."""
+    scope, rank = normal(question.scope), _PREFERENCE.index(miss.code)
+    reasons: list[Unknown | None] = []
+    if eligible and rank > _PREFERENCE.index("PIM_ELIGIBLE_ONLY"):
+        reasons.append(world.rows("eligible", scope)[1])
+    if rank > _PREFERENCE.index("ASSIGNED_BELOW_TARGET"):
+        reasons.append(world.why_elsewhere)
+    if rank > _PREFERENCE.index("OTHER_PRINCIPAL"):
+        reasons.append(world.rows("everyone", scope)[1])
+    return next((one for one in reasons if one is not None), None)
 
 
 def _kinship(question: Question, world: World, row: Row) -> int:

@@ -52,7 +52,7 @@ class World:
             scope = text(entry, "scope")
             if scope is not None:
                 self._entries.setdefault(normal(scope), entry)
-        self._elsewhere = elements(field(authorization, "elsewhere"))[0]
+        self._elsewhere, self.why_elsewhere = elements(field(authorization, "elsewhere"))
         self._definitions = field(authorization, "definitions")
         self._held: dict[tuple[str, str, bool], Reach] = {}
         self._asked: dict[tuple[str, str], tuple[list[Row], Unknown | None]] = {}

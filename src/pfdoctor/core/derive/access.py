@@ -106,6 +106,8 @@ class _Table:
             permission = open_because.permission if open_because is not None else None
             command = open_because.collect_command if open_because is not None else None
             undecided = Unknown(reason, decision.detail, permission, command).to_json()
+        # that it is not allowed is proven; why is not, where what would tell better was not read
+        unsure: Json = decision.why_unsure.to_json() if decision.why_unsure is not None else None
         return {
             "key": operation.key,
             "action": operation.action or None,
@@ -119,10 +121,10 @@ class _Table:
             "principal_id": _json(self._principal),
             "verdict": undecided or decision.verdict,
             # a rule that asks for a certain reason is undecided with the verdict, and no pass
-            "reason": undecided or decision.reason,
+            "reason": undecided or unsure or decision.reason,
             "detail": decision.detail,
             "grant": decision.grant or undecided,
-            "near": decision.near or undecided,
+            "near": unsure or decision.near or undecided,
             "blocked_by": decision.blocked_by or undecided,
             "proposal": decision.proposal,
         }
