@@ -34,6 +34,7 @@ FAULTS: list[tuple[str, Any, set[str]]] = [
     ("empty", "empty", {"empty"}),
     ("wrong type", "wrong-type", {"wrong-type"}),
     ("another wrong type", {"kind": "wrong-type", "body": "text"}, {"wrong-type"}),
+    ("an empty object", {"kind": "wrong-type", "body": {}}, {"wrong-type"}),
     ("slow", {"kind": "slow", "seconds": 0.5}, {"timeout"}),
     ("reset", "reset", {"connection-reset"}),
     ("closed", "close", {"connection-reset"}),
