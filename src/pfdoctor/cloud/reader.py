@@ -130,8 +130,8 @@ class Reader:
         value, source = await self._send(method, url, path, api_version, permission, body)
         if not isinstance(value, dict | Unknown):
             value = self._again(Unknown("wrong-type", "the answer is no object"), method, url)
-        if value == {} and method == "GET":
-            # every resource says something of itself: nothing at all is no resource in which all is absent
+        if value == {}:
+            # every resource and every answer says something of itself: nothing at all is no resource in which all is absent
             value = self._again(Unknown("wrong-type", "the answer is an empty object"), method, url)
         return Reading(value, source)
 
