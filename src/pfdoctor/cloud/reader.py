@@ -131,7 +131,7 @@ class Reader:
         if not isinstance(value, dict | Unknown):
             value = self._again(Unknown("wrong-type", "the answer is no object"), method, url)
         if value == {}:
-            # every resource and every answer says something of itself: nothing at all is no resource in which all is absent
+            # every resource says something of itself: nothing at all is no resource in which all is absent
             value = self._again(Unknown("wrong-type", "the answer is an empty object"), method, url)
         return Reading(value, source)
 
