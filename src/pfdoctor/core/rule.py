@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from pfdoctor.core.action import Action
 from pfdoctor.core.condition import Condition
 from pfdoctor.core.facts import FactPath, FactsSchema
 from pfdoctor.core.model import Confidence, Grade, Json, Level, PfdoctorError, Severity
+from pfdoctor.core.truth import Bench
 
 DOCS = "https://github.com/pfdoctor/pfdoctor/blob/main/docs/rules/"
 
@@ -149,6 +150,18 @@ class Catalogue:
         self.elsewhere = elsewhere
         self._schema = schema
         self._symptoms = symptoms
+        self._all: Deferred[Bench] = Deferred(lambda: Bench(rules.values()))
+        self._some: tuple[tuple[Rule, ...], Bench] | None = None
+
+    def bench(self, rules: Iterable[Rule] | None) -> Bench:
+        """These rules, or all, made ready for many cases. Of tuples the last one is kept."""
+        if rules is None:
+            return self._all()
+        if not isinstance(rules, tuple):
+            return Bench(rules)
+        if self._some is None or self._some[0] is not rules:
+            self._some = (rules, Bench(rules))
+        return self._some[1]
 
     @property
     def schema(self) -> FactsSchema:
