@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -215,3 +218,28 @@ def test_the_proxy_of_the_environment_is_used(azure: Any, monkeypatch: pytest.Mo
     assert azure.read(get, fresh=True).value.code == "proxy"
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert azure.read(get, fresh=True).unknown is None
+
+
+def test_no_connection_outlives_the_pipeline_that_made_it(azure: Any) -> None:
+    """A cancelled request closes its connection on its own time; a loop that ended before left the socket open."""
+    azure.simulator.inject({"path": "workspaces/ws-chat"}, {"kind": "slow", "seconds": 0.3})
+
+    async def leave_in_the_middle(reader: Reader) -> None:
+        begun = [asyncio.ensure_future(get(reader)) for _ in range(4)]
+        await asyncio.sleep(0.1)
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
+
+    azure.read(leave_in_the_middle)
+    gc.collect()
+    port = urlsplit(azure.simulator.arm).port
+    assert [one for one in gc.get_objects() if isinstance(one, socket.socket) and _leads_to(one, port)] == []
+
+
+def _leads_to(one: socket.socket, port: int | None) -> bool:
+    try:
+        peer: tuple[str, int] = one.getpeername()
+    except OSError:
+        return False
+    return peer[1:] == (port,)
