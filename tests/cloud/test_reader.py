@@ -231,7 +231,7 @@ def test_no_connection_outlives_the_pipeline_that_made_it(azure: Any) -> None:
             task.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
 
-    azure.read(leave_in_the_middle)
+    azure.read(leave_in_the_middle, fresh=True)
     gc.collect()
     port = urlsplit(azure.simulator.arm).port
     assert [one for one in gc.get_objects() if isinstance(one, socket.socket) and _leads_to(one, port)] == []

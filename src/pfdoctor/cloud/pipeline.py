@@ -49,8 +49,8 @@ class Limits(NamedTuple):
 class _Sockets:
     """The sockets that a connector opened, so that its closing can be waited for.
 
-    aiohttp waits for the connections in its pool only. One that was cancelled in the middle of its TLS handshake, or that
-    an answer ended, closes on its own time, and a loop that ends before it leaves the socket open.
+    aiohttp waits for the connections in its pool only. One that was cancelled, or that an answer ended, closes on its
+    own time, and a loop that ends before it leaves the socket open.
     """
 
     _PATIENCE = 1.0
