@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pfdoctor.cloud.errors import AuthenticationError
+from pfdoctor.cloud.pipeline import arm_pipeline
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.core.model import Unknown
@@ -224,17 +225,24 @@ def test_no_connection_outlives_the_pipeline_that_made_it(azure: Any) -> None:
     """A cancelled request closes its connection on its own time; a loop that ended before left the socket open."""
     azure.simulator.inject({"path": "workspaces/ws-chat"}, {"kind": "slow", "seconds": 0.3})
 
-    async def leave_in_the_middle(reader: Reader) -> None:
-        begun = [asyncio.ensure_future(get(reader)) for _ in range(4)]
-        await asyncio.sleep(0.1)
-        for task in begun:
-            task.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
-
-    azure.read(leave_in_the_middle, fresh=True)
-    gc.collect()
     port = urlsplit(azure.simulator.arm).port
-    assert [one for one in gc.get_objects() if isinstance(one, socket.socket) and _leads_to(one, port)] == []
+
+    async def left_open() -> list[socket.socket]:
+        async with azure.credential() as login:
+            pipeline = arm_pipeline(azure.cloud, login, azure.environment, azure.limits)
+            async with pipeline:
+                reader = Reader(pipeline, azure.cloud, 5.0)
+                begun = [asyncio.ensure_future(get(reader)) for _ in range(4)]
+                await asyncio.sleep(0.1)
+                for task in begun:
+                    task.cancel()
+                await asyncio.gather(*begun, return_exceptions=True)
+                await reader.close()
+            # at once: every further turn of the loop could close another
+            return [one for one in gc.get_objects() if isinstance(one, socket.socket) and _leads_to(one, port)]
+
+    azure.run(azure.disconnect())
+    assert azure.run(left_open()) == []
 
 
 def _leads_to(one: socket.socket, port: int | None) -> bool:
