@@ -64,15 +64,21 @@ def _settle_object(
         for name, place in places.items():
             if place is not None:
                 origins[join(path, _shown(name)) if name else path] = [file, *place]
-    settled = {}
+    settled: dict[str, Json] = {}
     for name, value in node.items():
         if name in ("$at", "$file", "$source"):
             continue
-        transparent = name in ("items", "entries") and "$incomplete" in node
-        # an entry {name: …, value: …} is named by its name
-        named = _name_of(node) if name == "value" else None
         shown = _shown(name)
-        settled[shown] = _settle(value, path if transparent else join(path, shown), named or name, file, origins)
+        if not isinstance(value, str | dict | list):
+            settled[shown] = value
+            continue
+        # an entry {name: …, value: …} is named by its name
+        named = (_name_of(node) if name == "value" else None) or name
+        if isinstance(value, str):
+            settled[shown] = redact_value(value, named)
+        else:
+            transparent = name in ("items", "entries") and "$incomplete" in node
+            settled[shown] = _settle(value, path if transparent else join(path, shown), named, file, origins)
     return settled
 
 

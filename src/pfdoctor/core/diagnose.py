@@ -160,8 +160,9 @@ def symptom_state(rule: Rule, facts: Facts, item: Found | None = None) -> Sympto
     hits = (hit for log in logs for hit in log.get("hits", ()) if hit["symptom"] in wanted)
     if any(item is None or agrees(hit.get("captures") or {}, item.value) for hit in hits):
         return SymptomState.SEEN
-    looked = {name for log in logs if log.get("complete") for name in log.get("looked_for", ())}
-    return SymptomState.ABSENT if wanted <= looked else SymptomState.NOT_LOOKED
+    looked = [log.get("looked_for", ()) for log in logs if log.get("complete")]
+    is_absent = all(any(name in names for names in looked) for name in wanted)
+    return SymptomState.ABSENT if is_absent else SymptomState.NOT_LOOKED
 
 
 def _finding(rule: Rule, outcome: _Outcome) -> Finding:
