@@ -33,7 +33,7 @@ Told = Callable[[dict[str, Json], int, int], None]
 
 
 class How(NamedTuple):
-    """How to audit. `concurrency` is both endpoints and requests at once; `environment` names certificates."""
+    """How to audit. `concurrency` is requests at once; `environment` names certificates."""
 
     examine: Examine
     symptoms: Mapping[str, Symptom]
@@ -138,7 +138,9 @@ class _Audit:
                 entry, troubled = await self._look(endpoint)
                 ended(endpoint, entry, troubled=troubled)
 
-        workers = [asyncio.ensure_future(work()) for _ in range(min(self._how.concurrency, len(endpoints)))]
+        # as many again, for some of them wait for their rules, and requests are to be under way all the time
+        under_way = min(2 * self._how.concurrency, len(endpoints))
+        workers = [asyncio.ensure_future(work()) for _ in range(under_way)]
         try:
             await asyncio.gather(*workers)
         finally:
