@@ -105,7 +105,8 @@ class Audited(NamedTuple):
 
         Raises what `pfdoctor.audit.engine.audit` raises, and KeyboardInterrupt.
         """
-        from pfdoctor.audit.engine import How, audit
+        from pfdoctor.audit.engine import audit
+        from pfdoctor.audit.how import How
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.cli.audit_examiner import Examiner, broke
         from pfdoctor.cli.audit_progress import AuditBar

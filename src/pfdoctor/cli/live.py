@@ -53,7 +53,8 @@ class Live(NamedTuple):
         from pfdoctor.cloud.errors import AuthenticationError
         from pfdoctor.cloud.pipeline import Limits
         from pfdoctor.cloud.reach import reach
-        from pfdoctor.collect.azure import Collection, Target, collect_now
+        from pfdoctor.collect.azure.collector import Collection, collect_now
+        from pfdoctor.collect.azure.target import Target
 
         cloud = resolve_cloud(self.cloud, os.environ)
         with _told(wanted=self.progress) as progress:

@@ -25,8 +25,7 @@ from pfdoctor.core.model import (
     Unknown,
     Verdict,
 )
-from pfdoctor.core.rule import Catalogue, Rule, Wording
-from pfdoctor.core.truth import Tested, quotes_errors, seen_symptoms
+from pfdoctor.core.rule import Catalogue, Rule, Tested, Wording, quotes_errors
 
 _STATUS = {
     (True, SymptomState.SEEN): Status.CONFIRMED,
@@ -51,7 +50,7 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}
     scopes = {view: Scope(facts, view, seen={}) for view in VIEWS}
     present = {view for view in VIEWS if facts.has_view(view)} | ({"logs"} if facts.has_logs else set())
-    seen = seen_symptoms(facts)
+    seen = {hit["symptom"] for log in facts.document.get("logs") or () for hit in log.get("hits", ())}
     for tested in catalogue.bench(rules).ready(frozenset(present)):
         rule = tested.rule
         is_seen = not seen.isdisjoint(rule.symptoms)

@@ -7,8 +7,8 @@ same facts, always; a law in tests/core/test_laws.py holds the two against each 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from pfdoctor.core.condition import (
     All,
@@ -23,65 +23,13 @@ from pfdoctor.core.condition import (
     lacking,
     same,
 )
-from pfdoctor.core.facts import FactPath, Facts, members, value_below
+from pfdoctor.core.facts import FactPath, members, value_below
 from pfdoctor.core.model import Json, Unknown
-
-if TYPE_CHECKING:
-    from pfdoctor.core.rule import Rule
 
 Truth: TypeAlias = Callable[[Scope, Json], bool | None]
 """True, False, or None for unknown. The second argument is the value of `it`."""
 
 _Value: TypeAlias = Callable[[Scope, Json], Json]
-
-
-class Tested(NamedTuple):
-    """A rule with the truth of its two conditions, and the views to run it on.
-
-    `told` is a rule whose views are not there: it runs only where a log tells of it.
-    """
-
-    rule: Rule
-    applies: Truth | None
-    when: Truth
-    views: tuple[str, ...]
-    told: bool
-
-
-class Bench:
-    """Rules made ready for many cases. What a case has decides which views each of them runs on."""
-
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = tuple(rules)
-        self._truths: list[tuple[Truth | None, Truth]] = []
-        self._ready: dict[frozenset[str], tuple[Tested, ...]] = {}
-
-    def ready(self, present: frozenset[str]) -> tuple[Tested, ...]:
-        """The rules that can run where `present` are the views, and `logs`."""
-        found = self._ready.get(present)
-        if found is None:
-            found = self._ready[present] = tuple(self._tested(present))
-        return found
-
-    def _tested(self, present: frozenset[str]) -> Iterable[Tested]:
-        if not self._truths:
-            self._truths = [
-                (compiled(rule.applies) if rule.applies is not None else None, compiled(rule.when))
-                for rule in self._rules
-            ]
-        for rule, (applies, when) in zip(self._rules, self._truths, strict=True):
-            if rule.runs_on(present):
-                chosen = tuple(view for view in rule.views if view in present)
-                # a rule that names every view it looks at speaks of them all at once
-                yield Tested(rule, applies, when, chosen[:1] if rule.subject.root == "document" else chosen, told=False)
-            elif "logs" in present and (rule.symptoms or quotes_errors(rule)):
-                # where none is there, its symptom in a log is enough to make it a suspect
-                yield Tested(rule, applies, when, rule.views[:1], told=True)
-
-
-def quotes_errors(rule: Rule) -> bool:
-    """Whether it speaks of errors that no symptom covers."""
-    return rule.each is not None and rule.each.root == "document" and rule.each.steps[0].key == "unexplained"
 
 
 def compiled(condition: Condition) -> Truth:
@@ -245,8 +193,3 @@ def _test(values: Sequence[_Value], predicate: Callable[..., bool]) -> Truth:
         return bool(predicate(*found))
 
     return truth
-
-
-def seen_symptoms(facts: Facts) -> frozenset[str]:
-    """The symptoms that any log of the case shows."""
-    return frozenset(hit["symptom"] for log in facts.document.get("logs") or () for hit in log.get("hits", ()))
