@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pfdoctor.core import message as messages
@@ -56,11 +56,13 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
         is_seen = not seen.isdisjoint(rule.symptoms)
         if tested.told and not is_seen and not (quotes_errors(rule) and facts.document.get("unexplained")):
             continue
+        quiet = _untold(tested, scopes) if not is_seen else None
+        if quiet is not None:
+            outcomes[quiet].append(rule.id)
+            continue
         results = [result for view in tested.views for result in _run(tested, scopes[view], explained=is_seen)]
         worst = min((result.status for result in results), key=_RANK.__getitem__, default=Status.PASS)
         outcomes[worst].append(rule.id)
-        if worst is Status.PASS and not is_seen:
-            continue
         for result in results:
             if result.status.is_finding:
                 findings.append(_finding(rule, result))
@@ -101,6 +103,29 @@ class _Outcome(NamedTuple):
 
 def _by_place(finding: Finding) -> tuple[int, tuple[str, int, int], str, str]:
     return (-finding.severity.rank, finding.place, finding.rule, finding.message)
+
+
+def _untold(tested: Tested, scopes: Mapping[str, Scope]) -> Status | None:
+    """What the rule comes to where that is a pass, or not applicable: most do, and of neither anybody asks why."""
+    each, applies, when = tested.rule.each, tested.applies, tested.when
+    passed = idle = False
+    for view in tested.views:
+        scope = scopes[view]
+        if applies is not None and applies(scope, None) is False:
+            idle = True
+        elif each is None:
+            if when(scope, None) is not False:
+                return None
+            passed = True
+        else:
+            value = scope.look_up(each).value
+            if isinstance(value, Unknown):
+                return None
+            elements, incomplete = members(value)
+            if incomplete is not None or any(when(scope, element) is not False for _, element in elements):
+                return None
+            passed = passed or bool(elements)
+    return Status.NOT_APPLICABLE if idle and not passed else Status.PASS
 
 
 def _run(tested: Tested, scope: Scope, *, explained: bool) -> list[_Outcome]:
