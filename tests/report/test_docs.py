@@ -15,7 +15,9 @@ from jsonschema import Draft202012Validator
 from pfdoctor import catalog
 from pfdoctor.core.example import run_examples
 
-README = "before\n<!-- output -->\nold\n<!-- /output -->\n<!-- demo -->\nold\n<!-- /demo -->\n<!-- rules -->\nold\n<!-- /rules -->\nafter\n"
+README = "".join(
+    ["before\n", *(f"<!-- {name} -->\nold\n<!-- /{name} -->\n" for name in ("output", "demo", "rules")), "after\n"]
+)
 
 
 @pytest.fixture

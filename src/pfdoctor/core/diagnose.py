@@ -239,7 +239,8 @@ def _merge(findings: list[Finding]) -> list[Finding]:
 def _without_general(findings: list[Finding], catalogue: Catalogue) -> list[Finding]:
     """Drop the general answer where a rule that specialises it has a sharper one for the same place.
 
-    What a text alone tells is the general answer to every proven cause that leaves this text.
+    What a text alone tells is the general answer to every proven cause that leaves this text. It stands at its line
+    and what is sharper at another: there the case is place enough.
     """
     rules = catalogue.rules
     covered = {
@@ -248,6 +249,7 @@ def _without_general(findings: list[Finding], catalogue: Catalogue) -> list[Find
         if finding.status.counts
         for general in rules[finding.rule].specialises
     }
+    sharper = {general for general, _ in covered}
     explained = {
         name
         for finding in findings
@@ -258,7 +260,10 @@ def _without_general(findings: list[Finding], catalogue: Catalogue) -> list[Find
         finding
         for finding in findings
         if (finding.rule, _spot(finding)) not in covered
-        and not (_tells_of_a_text(rules[finding.rule]) and explained.intersection(rules[finding.rule].symptoms))
+        and not (
+            _tells_of_a_text(rules[finding.rule])
+            and (finding.rule in sharper or explained.intersection(rules[finding.rule].symptoms))
+        )
     ]
 
 

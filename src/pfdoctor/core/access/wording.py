@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from pfdoctor.core.access.conditions import attributes
 from pfdoctor.core.access.evaluate import Proof, Question
-from pfdoctor.core.access.near import Miss
+from pfdoctor.core.access.near import GIVEN, Miss
 from pfdoctor.core.access.reading import text
 from pfdoctor.core.access.roles import NONE
 from pfdoctor.core.access.scopes import is_management_group, kind_of, last, normal
-from pfdoctor.core.access.world import Row, World
+from pfdoctor.core.access.world import Row, World, role_of
 
 
 def place(scope: str | None) -> str:
@@ -132,6 +132,8 @@ class Wording:
         role = self._role(row)
         kind = "data action" if self._question.data else "action"
         holder = text(row.fact, "principal_id")
+        if miss.code == "ROLE_LACKS_ACTION" and role_of(row.fact) in GIVEN:
+            return f"None of the roles of {self._who} at {self._at} or above holds this {kind}."
         return {
             "PIM_ELIGIBLE_ONLY": f"{role} would grant it, but {self._who} is only eligible for it, and no workload can "
             "activate an eligible role.",
