@@ -14,6 +14,7 @@ from pfdoctor.cli.output import say
 from pfdoctor.cli.planning import judge, survey
 from pfdoctor.core.model import Level
 from pfdoctor.core.plan import Fix, Plan, Step
+from pfdoctor.core.plan.step import place_of
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.report.plan import describe
 from pfdoctor.report.style import count, visible
@@ -50,7 +51,7 @@ def execute(plan: Plan, root: Path, catalogue: Catalogue, journal: Path) -> Appl
     """Run the plan and tell what happens."""
 
     def tell(step: Step) -> None:
-        say(visible(f"step {step.id}: {step.edit.file}: {step.title}"))
+        say(visible(f"step {step.id}: {place_of(step.edit)}: {step.title}"))
 
     observe = observer([Path(path) for path in plan.paths], catalogue)
     return Runner(plan, root, catalogue, observe, tell).run(journal)

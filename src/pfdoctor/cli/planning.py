@@ -57,7 +57,7 @@ def diff_of(plan: Plan, root: Path) -> list[str]:
     """The unified diff of all that the plan changes. Raises StaleError where the files are not as it expects them."""
     sources = FileSources(root)
     try:
-        after, _ = sources.after([step.edit for step in plan.steps])
+        after, _ = sources.after(plan.file_edits())
     except RefusedError as error:
         raise StaleError(f"{error}: plan again") from error
     return list(diff(sources, after, plan.files()))

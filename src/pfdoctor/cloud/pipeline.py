@@ -42,7 +42,7 @@ class Limits(NamedTuple):
     clock: Clock = time.monotonic
 
 
-class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
+class GuardedTransport(AsyncHttpTransport[Any, Any]):
     """A transport through which only what its guard allows can leave."""
 
     def __init__(self, guard: Guard, limits: Limits, environment: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
     async def close(self) -> None:
         await self._inner.close()
 
-    async def __aenter__(self) -> ReadOnlyTransport:  # noqa: PYI034 - Self needs Python 3.11
+    async def __aenter__(self) -> GuardedTransport:  # noqa: PYI034 - Self needs Python 3.11
         await self.open()
         return self
 
@@ -125,22 +125,22 @@ def arm_pipeline(
     The policy of azure-mgmt-core that registers resource providers is left out on purpose: it writes.
     """
     policies = [
-        *_headers(),
+        *headers(),
         RetryPolicy(limits),
         AsyncBearerTokenCredentialPolicy(credential, cloud.arm_scope, enable_cae=True),
         PacingPolicy(limits.sleep, limits.clock),
     ]
-    return AsyncPipeline(ReadOnlyTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
+    return AsyncPipeline(GuardedTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
 
 
 def endpoint_pipeline(
     host: str, environment: Mapping[str, str], limits: Limits, posts: Iterable[str] = ()
 ) -> AsyncPipeline[Any, Any]:
     """The pipeline to an endpoint: nothing is tried twice, so that what is measured is one request."""
-    return AsyncPipeline(ReadOnlyTransport(Guard(host, posts), limits, environment), _headers())
+    return AsyncPipeline(GuardedTransport(Guard(host, posts), limits, environment), headers())
 
 
-def _headers() -> list[Any]:
+def headers() -> list[Any]:
     return [
         RequestIdPolicy(),
         HeadersPolicy({"Accept": "application/json"}),
