@@ -7,8 +7,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from pfdoctor.apply.effective import PATIENT, Waiting
 from pfdoctor.apply.journal import Change, Entry, Journal, Record
-from pfdoctor.apply.remote import ASSIGNMENTS, ML, PROVIDERS, Progress, Remote, Target, detail, refusal, state_of
+from pfdoctor.apply.remote import ASSIGNMENTS, ML, PROVIDERS, Progress, Remote, Target, detail, state_of
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.credentials import Credential
 from pfdoctor.cloud.pipeline import Limits
@@ -34,7 +35,7 @@ _OURS = "pfdoctor "
 
 
 class Login(NamedTuple):
-    """How to reach Azure: which, as whom (`make` gives a new credential, and with it fresh tokens), and how patiently."""
+    """How to reach Azure: which, how patiently, and as whom: `make` gives a new credential, and so fresh tokens."""
 
     cloud: Cloud
     make: Callable[[], Credential]
@@ -52,11 +53,12 @@ class Look(NamedTuple):
 
 
 class AzureHand:
-    """Performs the steps of one plan in Azure. `run` names the run in what it leaves behind."""
+    """Performs the steps of one plan in Azure. `plan` names it in the description of what is created."""
 
-    def __init__(self, login: Login, run: str) -> None:
+    def __init__(self, login: Login, plan: str = "", waiting: Waiting = PATIENT) -> None:
         self._login = login
-        self._description = f"{_OURS}{run}"
+        self.waiting = waiting
+        self._description = f"{_OURS}{plan}"
 
     def _with(self, work: Callable[[Remote], Awaitable[_Result]]) -> _Result:
         login = self._login
@@ -244,14 +246,14 @@ class AzureHand:
 
         Raises RefusedError where somebody changed the resource since.
         """
-        return self._with(lambda remote: _take_back(remote, entry, kept, self._description))
+        return self._with(lambda remote: _take_back(remote, entry, kept))
 
 
-async def _take_back(remote: Remote, entry: Entry, kept: bytes | None, description: str) -> str | None:
+async def _take_back(remote: Remote, entry: Entry, kept: bytes | None) -> str | None:
     identifier = entry.resource or ""
     lower = identifier.lower()
     if "/roleassignments/" in lower:
-        await _unassign(remote, entry, Target(identifier, ASSIGNMENTS), description)
+        await _unassign(remote, entry, Target(identifier, ASSIGNMENTS))
         return None
     if "/environments/" in lower:
         return await _archive(remote, Target(identifier, ML))
@@ -263,7 +265,7 @@ async def _take_back(remote: Remote, entry: Entry, kept: bytes | None, descripti
     return f"{identifier.rpartition('/')[2]} stays registered"
 
 
-async def _unassign(remote: Remote, entry: Entry, target: Target, description: str) -> None:
+async def _unassign(remote: Remote, entry: Entry, target: Target) -> None:
     if entry.done and not entry.created:
         return
     now = await remote.read(target)
@@ -272,7 +274,7 @@ async def _unassign(remote: Remote, entry: Entry, target: Target, description: s
     mark = entry.changes[0].after
     if entry.done and mark is not None and mark != _assignment_mark(now.body):
         raise RefusedError("the role assignment was changed since, so it is left")
-    if not entry.done and _text(now.body, "description") != description:
+    if not entry.done and not (_text(now.body, "description") or "").startswith(_OURS):
         return
     await remote.write("DELETE", target, None, lambda answer: answer.missing)
 
@@ -283,7 +285,7 @@ async def _archive(remote: Remote, target: Target) -> str:
         return "the environment version was never registered"
     body = content(now.body)
     body["properties"] = {**body.get("properties", {}), "isArchived": True}
-    await remote.write("PUT", target, body, lambda answer: _is_archived(answer), now.etag)
+    await remote.write("PUT", target, body, _is_archived, now.etag)
     return f"version {target.id.rpartition('/')[2]} of the environment stays, archived: a version cannot be unmade"
 
 

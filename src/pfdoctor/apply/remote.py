@@ -25,10 +25,6 @@ Holds = Callable[[Answer], bool]
 """Whether what was read is already as the write would leave it."""
 
 
-class Forbidden(RefusedError):
-    """Azure refused the write to whoever runs pfdoctor."""
-
-
 class Target(NamedTuple):
     """A resource and the version of the interface that it is read and written with."""
 
@@ -85,7 +81,7 @@ class Remote:
 
         Raises RefusedError where Azure refuses it, or somebody else changed the resource meanwhile.
         """
-        lost = False
+        lost, answer = False, Answer(None)
         replication = list(_REPLICATION)
         for attempt in range(_TRIES):
             answer = await self._wire.send(method, target.id, target.api_version, body, etag)
@@ -157,7 +153,7 @@ def refusal(method: str, target: Target, answer: Answer) -> RefusedError:
     hint = _HINTS.get(answer.code or "", "")
     if answer.status == 403:
         ask = "`pfdoctor plan … --hand-off FILE` writes down what to ask an administrator for"
-        return Forbidden(f"Azure refused to {method} {target.id} ({told}); {hint or ask}")
+        return RefusedError(f"Azure refused to {method} {target.id} ({told}); {hint or ask}")
     return RefusedError(f"{method} {target.id} failed: {told}{f'; {hint}' if hint else ''}")
 
 

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from pfdoctor.core.model import Json, Level, PfdoctorError, short_id
-from pfdoctor.core.plan.resource import AZURE_KINDS, AzureEdit, BodyChange
+from pfdoctor.core.plan.resource import (
+    AZURE_KINDS,
+    AzureEdit,
+    BodyChange,
+    NewVersion,
+    UpdateDeployment,
+    UpdateEndpoint,
+)
 
 SCHEMA_NAME = "pfdoctor/plan/v1"
 
@@ -227,9 +234,12 @@ def place_of(edit: Edit) -> str:
 
 def edit_to_json(edit: Edit) -> dict[str, Json]:
     kind = next(name for name, one in _KINDS.items() if type(edit) is one)
-    body = {"kind": kind, **{key: list(value) if key == "path" else value for key, value in edit._asdict().items()}}
-    if "changes" in body:
-        body["changes"] = [{**one._asdict(), "path": list(one.path)} for one in body["changes"]]
+    body: dict[str, Json] = {
+        "kind": kind,
+        **{key: list(value) if key == "path" else value for key, value in edit._asdict().items()},
+    }
+    if isinstance(edit, NewVersion | UpdateDeployment | UpdateEndpoint):
+        body["changes"] = [{**one._asdict(), "path": list(one.path)} for one in edit.changes]
     return body
 
 
