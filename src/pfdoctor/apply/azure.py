@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from pfdoctor.apply.effective import PATIENT, Waiting
 from pfdoctor.apply.journal import Change, Entry, Journal, Record
-from pfdoctor.apply.remote import ASSIGNMENTS, ML, PROVIDERS, Progress, Remote, Target, detail, state_of
+from pfdoctor.apply.remote import ASSIGNMENTS, ML, PROVIDERS, NotTakenError, Progress, Remote, Target, detail, state_of
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.credentials import Credential
 from pfdoctor.cloud.pipeline import Limits
@@ -173,15 +173,23 @@ class AzureHand:
         entry = Entry(step.id, (Change(edit.target, digest(before), after),), (), None, False, edit.target)
         kept = json.dumps(content(before), ensure_ascii=False).encode() if before is not None else None
         journal.begin(entry, {edit.target: (kept, None)})
+        try:
+            await self._send(remote, journal, step, new, look.now)
+        except NotTakenError:
+            journal.write({"event": "refused", "step": step.id})
+            raise
+
+    async def _send(self, remote: Remote, journal: Journal, step: Step, new: dict[str, Json], was: Answer) -> None:
+        edit, before = step.edit, was.body if was.good else None
+        if not isinstance(edit, AzureEdit):
+            raise TypeError(f"step {step.id} is none of Azure")
         method = "POST" if isinstance(edit, RegisterProvider | SyncKeys) else "PUT"
         target = target_of(edit)
         if isinstance(edit, RegisterProvider | SyncKeys):
             await self._call(remote, edit)
             journal.write({"event": "done", "step": step.id, "created": False, "after": {}})
             return
-        now, created = await remote.write(
-            method, target, new, lambda answer: self._is_result(answer, edit), look.now.etag
-        )
+        now, created = await remote.write(method, target, new, lambda answer: self._is_result(answer, edit), was.etag)
         if isinstance(edit, GrantRole) and created and now.body is not None:
             # what was there already, under this very name, is somebody else's
             created = _text(now.body, "description") == self._description
@@ -241,25 +249,24 @@ class AzureHand:
         if any(entry.resource is not None and not entry.done for entry in record.entries):
             self._with(close)
 
-    def take_back(self, entry: Entry, kept: bytes | None) -> str | None:
-        """Undo one step; what stays although all is well is returned, in words.
+    def take_back(self, entry: Entry, kept: bytes | None, others: Sequence[str]) -> str | None:
+        """Undo one step; what stays although all is well is returned, in words. `others` are resources of other steps.
 
         Raises RefusedError where somebody changed the resource since.
         """
-        return self._with(lambda remote: _take_back(remote, entry, kept))
+        return self._with(lambda remote: _take_back(remote, entry, kept, others))
 
 
-async def _take_back(remote: Remote, entry: Entry, kept: bytes | None) -> str | None:
+async def _take_back(remote: Remote, entry: Entry, kept: bytes | None, others: Sequence[str]) -> str | None:
     identifier = entry.resource or ""
     lower = identifier.lower()
     if "/roleassignments/" in lower:
         await _unassign(remote, entry, Target(identifier, ASSIGNMENTS))
         return None
     if "/environments/" in lower:
-        return await _archive(remote, Target(identifier, ML))
+        return await _archive(remote, Target(identifier, ML), others)
     if "/onlineendpoints/" in lower:
-        await _restore(remote, entry, Target(identifier, ML), kept)
-        return None
+        return await _restore(remote, entry, Target(identifier, ML), kept)
     if "/workspaces/" in lower:
         return "the keys that the workspace fetched are the ones in force"
     return f"{identifier.rpartition('/')[2]} stays registered"
@@ -279,7 +286,12 @@ async def _unassign(remote: Remote, entry: Entry, target: Target) -> None:
     await remote.write("DELETE", target, None, lambda answer: answer.missing)
 
 
-async def _archive(remote: Remote, target: Target) -> str:
+async def _archive(remote: Remote, target: Target, others: Sequence[str]) -> str:
+    for other in others:
+        if "/deployments/" in other.lower():
+            user = (await remote.read(Target(other, ML))).body
+            if user is not None and (_text(user, "environmentId") or "").lower() == target.id.lower():
+                return f"version {target.id.rpartition('/')[2]} of the environment stays: the deployment uses it"
     now = await remote.read(target)
     if now.missing or now.body is None:
         return "the environment version was never registered"
@@ -293,19 +305,26 @@ def _is_archived(answer: Answer) -> bool:
     return answer.body is not None and answer.body.get("properties", {}).get("isArchived") is True
 
 
-async def _restore(remote: Remote, entry: Entry, target: Target, kept: bytes | None) -> None:
+async def _restore(remote: Remote, entry: Entry, target: Target, kept: bytes | None) -> str | None:
+    """Write the former content back; words where Azure does not accept that any more."""
     now = await remote.settled(target)
     change = entry.changes[0]
     if now.missing or now.body is None:
         raise RefusedError(f"{target.id} is not there any more")
     held = digest(now.body)
     if held == change.before:
-        return
+        return None
     if held != change.after:
         raise RefusedError(f"{target.id} was changed since, by a later step or by somebody else")
     if kept is None or digest(json.loads(kept)) != change.before:
         raise RefusedError(f"what {target.id} held is not beside the journal any more")
-    await remote.write("PUT", target, json.loads(kept), lambda answer: digest(answer.body) == change.before, now.etag)
+    try:
+        await remote.write("PUT", target, json.loads(kept), lambda one: digest(one.body) == change.before, now.etag)
+    except NotTakenError as error:
+        if "(400" not in str(error):
+            raise
+        return f"it stays as it is now, for Azure does not accept what was there before: {error}"
+    return None
 
 
 def target_of(edit: AzureEdit) -> Target:

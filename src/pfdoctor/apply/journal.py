@@ -159,7 +159,7 @@ def _record(path: Path) -> Record:
             )
         elif kind == "done":
             entries[event["step"]] = _done(entries[event["step"]], event)
-        elif kind == "undone":
+        elif kind in ("undone", "refused"):
             entries.pop(event["step"], None)
             # a fix that lost a step holds no longer
             verified = {fix: steps for fix, steps in verified.items() if event["step"] not in steps}

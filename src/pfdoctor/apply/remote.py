@@ -25,6 +25,10 @@ Holds = Callable[[Answer], bool]
 """Whether what was read is already as the write would leave it."""
 
 
+class NotTakenError(RefusedError):
+    """Azure refused a write outright: nothing of it took effect."""
+
+
 class Target(NamedTuple):
     """A resource and the version of the interface that it is read and written with."""
 
@@ -109,7 +113,8 @@ class Remote:
                 await self._wire.sleep(_pause(answer, attempt))
                 continue
             break
-        raise refusal(method, target, answer)
+        error = refusal(method, target, answer)
+        raise error if not lost else RefusedError(str(error))
 
     async def post(self, target: Target) -> None:
         """A POST that brings about a state, and so may be sent again until it is answered."""
@@ -153,8 +158,9 @@ def refusal(method: str, target: Target, answer: Answer) -> RefusedError:
     hint = _HINTS.get(answer.code or "", "")
     if answer.status == 403:
         ask = "`pfdoctor plan … --hand-off FILE` writes down what to ask an administrator for"
-        return RefusedError(f"Azure refused to {method} {target.id} ({told}); {hint or ask}")
-    return RefusedError(f"{method} {target.id} failed: {told}{f'; {hint}' if hint else ''}")
+        return NotTakenError(f"Azure refused to {method} {target.id} ({told}); {hint or ask}")
+    kind = RefusedError if answer.open else NotTakenError
+    return kind(f"{method} {target.id} failed: {told}{f'; {hint}' if hint else ''}")
 
 
 _HINTS = {

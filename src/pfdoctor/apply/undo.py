@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -26,8 +27,8 @@ class Undone(NamedTuple):
 class TakesBack(Protocol):
     """What undoes a step of Azure."""
 
-    def take_back(self, entry: Entry, kept: bytes | None) -> str | None:
-        """Undo it; what stays is returned, in words. Raises RefusedError."""
+    def take_back(self, entry: Entry, kept: bytes | None, others: Sequence[str]) -> str | None:
+        """Undo it; what stays is returned, in words. `others` are resources of other steps. Raises RefusedError."""
 
 
 def undo(path: Path, only: int | None = None, azure: TakesBack | None = None) -> Undone:
@@ -50,6 +51,7 @@ def undo(path: Path, only: int | None = None, azure: TakesBack | None = None) ->
 def undo_entries(journal: Journal, root: Path, entries: list[Entry], azure: TakesBack | None = None) -> Undone:
     """Take back these steps, in this order."""
     kept = kept_bytes(journal.path)
+    beside = [one.resource for one in read(journal.path).entries if one.resource is not None]
     done: list[int] = []
     left: list[tuple[int, str]] = []
     stays: list[tuple[int, str]] = []
@@ -59,7 +61,7 @@ def undo_entries(journal: Journal, root: Path, entries: list[Entry], azure: Take
                 _take_back(root, entry, kept)
             else:
                 data, _ = kept.get((entry.step, entry.resource), (None, None))
-                stay = _logged_in(azure).take_back(entry, data)
+                stay = _logged_in(azure).take_back(entry, data, beside)
                 stays += [(entry.step, stay)] if stay is not None else []
         except (RefusedError, OSError) as error:
             left.append((entry.step, error.strerror or "" if isinstance(error, OSError) else str(error)))

@@ -107,9 +107,12 @@ def inverse_of(edit: Edit) -> str:
         case NewVersion(_, _, version, _):
             return f"irreversible: a version cannot be unmade; version {version} is archived, and nothing uses it"
         case UpdateDeployment():
-            return "the deployment is written back as it was, in another roll-out, if nobody changed it since"
+            return (
+                "the deployment is written back as it was, in another roll-out, if nobody changed it since and Azure "
+                "still accepts what was there (it refuses one without scoring routes)"
+            )
         case UpdateEndpoint():
-            return "the endpoint is written back as it was, if nobody changed it since"
+            return "the endpoint is written back as it was, if nobody changed it since and Azure still accepts that"
         case RegisterProvider():
             return "irreversible: the provider stays registered, which costs nothing"
         case SyncKeys():
