@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -87,7 +87,11 @@ class Patient:
 
     def hand(self) -> AzureHand:
         login = Login(self.cloud, self.credential, os.environ, self.limits)
-        return AzureHand(login, "plan test", Waiting(self.longest_wait, self.simulator.advance))
+        return AzureHand(login, "plan test", Waiting(self.longest_wait, self.pause))
+
+    def pause(self, seconds: float) -> None:
+        """A long one, so that few of them are enough for a role to be in force."""
+        self.simulator.advance(max(seconds, 240))
 
     def runner(self, plan: Plan) -> Runner:
         return Runner(plan, self.root, CATALOGUE, self.observe, lambda _: None, self.hand())
@@ -119,7 +123,7 @@ def hospital(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     def admit(name: str, change: Callable[[dict[str, Any]], object] | None = None) -> Patient:
         scenario = Scenario.load(SCENARIOS / f"{name}.yaml")
         if change is not None:
-            change(scenario.data)
+            change(cast("dict[str, Any]", scenario.data))
         simulator = Simulator(scenario)
         simulator.start()
         running.append(simulator)
