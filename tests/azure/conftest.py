@@ -107,6 +107,9 @@ class Patient:
         state = copy.deepcopy(self.simulator.dump())
         state.pop("clock", None)
         state.pop("logs", None)
+        for assignment in state["roleAssignments"].values():
+            for name in ("createdOn", "updatedOn"):
+                assignment.pop(name, None)
         for body in state["resources"].values():
             body.pop("systemData", None)
             properties = body.get("properties") or {}

@@ -10,7 +10,7 @@ import pytest
 
 from pfdoctor import catalog
 from pfdoctor.core.plan.foresee import was_true
-from pfdoctor.core.plan.resource import NewVersion
+from pfdoctor.core.plan.resource import NewVersion, UpdateDeployment
 from pfdoctor.simulator import Scenario
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "examples" / "scenarios"
@@ -91,15 +91,14 @@ def test_all_that_is_found_at_once(hospital: Callable[..., Any]) -> None:
     """Several faults on one deployment: one roll-out for all of them."""
 
     def worsen(data: dict[str, Any]) -> None:
-        (deployment,) = (body for name, body in data["resources"].items() if name.endswith("/deployments/blue"))
-        deployment["properties"]["requestSettings"] = {"requestTimeout": "PT5S"}
-        deployment["properties"].setdefault("environmentVariables", {}).pop("PROMPTFLOW_RUN_MODE", None)
+        (environment,) = (body for name, body in data["resources"].items() if name.endswith("/versions/7"))
+        environment["properties"]["inferenceConfig"]["readinessRoute"] = {"path": "/", "port": 5001}
 
-    patient = hospital("environment-route-wrong", worsen)
+    patient = hospital("latency-near-timeout", worsen)
     plan = patient.plan()
-    updates = [step for step in plan.steps if step.edit.target.endswith("/deployments/blue")]
-    assert len(updates) == 1
-    assert len(updates[0].edit.changes) >= 2
-    assert len(plan.fixes) >= 2
+    assert [type(step.edit) for step in plan.steps] == [NewVersion, UpdateDeployment]
+    changed = {change.path for change in plan.steps[1].edit.changes}
+    assert changed == {("properties", "environmentId"), ("properties", "requestSettings", "requestTimeout")}
+    assert {fix.rule: fix.steps for fix in plan.fixes} == {"deployed-route-wrong": (1, 2), "latency-near-timeout": (2,)}
     assert patient.apply(plan).failure is None
     assert not patient.plan().fixes

@@ -210,6 +210,8 @@ class Runner:
 
     def _take_back(self, journal: Journal, fix: Fix, verified: set[str]) -> Undone:
         """Undo what the fix did, but for what another fix, which holds, did as well."""
+        if not is_begun(journal.path):
+            return Undone((), ())
         held = {step for one in self._plan.fixes if one.fingerprint in verified for step in one.steps}
         entries = [one for one in reversed(read(journal.path).entries) if one.step in fix.steps]
         undone = undo_entries(journal, self._root, [one for one in entries if one.step not in held], self._azure)
