@@ -94,11 +94,11 @@ def test_all_that_is_found_at_once(hospital: Callable[..., Any]) -> None:
         (environment,) = (body for name, body in data["resources"].items() if name.endswith("/versions/7"))
         environment["properties"]["inferenceConfig"]["readinessRoute"] = {"path": "/", "port": 5001}
 
-    patient = hospital("latency-near-timeout", worsen)
+    patient = hospital("identity-client-id-missing", worsen)
     plan = patient.plan()
     assert [type(step.edit) for step in plan.steps] == [NewVersion, UpdateDeployment]
     changed = {change.path for change in plan.steps[1].edit.changes}
-    assert changed == {("properties", "environmentId"), ("properties", "requestSettings", "requestTimeout")}
-    assert {fix.rule: fix.steps for fix in plan.fixes} == {"deployed-route-wrong": (1, 2), "latency-near-timeout": (2,)}
+    assert changed == {("properties", "environmentId"), ("properties", "environmentVariables", "AZURE_CLIENT_ID")}
+    assert {fix.rule: fix.steps for fix in plan.fixes} == {"deployed-route-wrong": (1, 2), "client-id-not-set": (2,)}
     assert patient.apply(plan).failure is None
     assert not patient.plan().fixes

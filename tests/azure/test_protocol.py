@@ -235,7 +235,8 @@ class Canned:
         runner = self.patient.runner(plan)
         observed = iter([self.sick])
         runner._observe = lambda: next(observed, self.well)
-        return runner.run(self.patient.journal)
+        applied: Applied = runner.run(self.patient.journal)
+        return applied
 
 
 def calls_of(simulator: Simulator, work: Callable[[], object]) -> int:
