@@ -99,6 +99,6 @@ def test_all_that_is_found_at_once(hospital: Callable[..., Any]) -> None:
     assert [type(step.edit) for step in plan.steps] == [NewVersion, UpdateDeployment]
     changed = {change.path for change in plan.steps[1].edit.changes}
     assert changed == {("properties", "environmentId"), ("properties", "environmentVariables", "AZURE_CLIENT_ID")}
-    assert {fix.rule: fix.steps for fix in plan.fixes} == {"deployed-route-wrong": (1, 2), "client-id-not-set": (2,)}
+    assert {fix.rule: fix.steps for fix in plan.fixes} == {"deployed-route-wrong": (1, 2), "client-id-not-set": (1, 2)}
     assert patient.apply(plan).failure is None
     assert not patient.plan().fixes

@@ -40,10 +40,28 @@ def merged(fixes: Sequence[Fix], steps: Sequence[Step]) -> tuple[tuple[Fix, ...]
     order = sorted(range(len(kept)), key=lambda index: (_rank(kept[index]), index))
     number = {old: new for new, old in enumerate(order, start=1)}
     ids = {step: number[at] for step, at in place.items()}
+    numbered = tuple(kept[index]._replace(id=number[index]) for index in order)
+    needed = _needed(numbered)
     return (
-        tuple(fix._replace(steps=tuple(sorted({ids[step] for step in fix.steps}))) for fix in fixes),
-        tuple(kept[index]._replace(id=number[index]) for index in order),
+        tuple(
+            fix._replace(steps=tuple(sorted({one for step in fix.steps for one in (ids[step], *needed[ids[step]])})))
+            for fix in fixes
+        ),
+        numbered,
     )
+
+
+def _needed(steps: Sequence[Step]) -> dict[int, tuple[int, ...]]:
+    """The steps that each one leans on: a deployment pointed at a new version needs it, whoever asked for it."""
+    versions = {step.edit.target: step.id for step in steps if isinstance(step.edit, NewVersion)}
+    return {
+        step.id: tuple(
+            versions[one.value] for one in step.edit.changes if isinstance(one.value, str) and one.value in versions
+        )
+        if isinstance(step.edit, UpdateDeployment)
+        else ()
+        for step in steps
+    }
 
 
 def _rank(step: Step) -> int:
