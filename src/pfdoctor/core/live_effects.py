@@ -12,7 +12,8 @@ PREDICTED_ID = "predicted"
 
 # section of a live view that an action changes → what the service says of it afterwards, and nobody knows before
 RESTARTED = (
-    "deployment.provisioning_state", "deployment.provisioning_error", "deployment.updated_at", "data_plane", "metrics", "latency",
+    "deployment.provisioning_state", "deployment.provisioning_error", "deployment.updated_at", "data_plane", "metrics",
+    "latency",
 )  # fmt: skip
 REPLACED = (
     "environment.id", "environment.version", "environment.latest_version", "environment.provisioning_state",

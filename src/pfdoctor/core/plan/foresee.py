@@ -10,6 +10,7 @@ from pfdoctor.core.firing import firing, identity
 from pfdoctor.core.model import CaseResult, Finding, Json, Status
 from pfdoctor.core.plan.step import Forecast, Outcome
 from pfdoctor.core.rule import Catalogue
+from pfdoctor.core.simulation import PREDICTED
 
 
 def foresee(
@@ -32,9 +33,12 @@ def foresee(
         then = judge(expected)
         later = _proven(then)
         open_rules = {one.rule for one in then.unknown} | set(then.outcomes[Status.UNKNOWN])
+        # a container that is started anew writes another log
+        restarted = _is_restarted(expected)
         for fingerprint, outcome in now.items():
             if fingerprint in later:
-                remaining[fingerprint] = outcome
+                by_log = restarted and "logs" in catalogue.rules[outcome.rule].requires
+                (undecided if by_log else remaining)[fingerprint] = outcome
             elif outcome.rule in open_rules:
                 undecided[fingerprint] = outcome
             else:
@@ -52,6 +56,13 @@ def foresee(
         tuple(introduced.values()),
         tuple(one for key, one in undecided.items() if key not in remaining),
     )
+
+
+def _is_restarted(facts: Facts) -> bool:
+    """Whether the prediction includes a roll-out: then nobody knows the state it will end in."""
+    deployment = (facts.document.get("live") or {}).get("deployment")
+    state = deployment.get("provisioning_state") if isinstance(deployment, dict) else None
+    return isinstance(state, dict) and state == PREDICTED.to_json()
 
 
 def _names(facts: Facts) -> list[Json]:
