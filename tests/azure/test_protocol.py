@@ -11,7 +11,9 @@ import pytest
 
 from pfdoctor.apply.journal import read
 from pfdoctor.apply.run import Applied
+from pfdoctor.apply.verify import Observation
 from pfdoctor.core.plan import StaleError, from_json, to_json
+from pfdoctor.core.plan.resource import SyncKeys
 from pfdoctor.report.handoff import sheet
 from pfdoctor.simulator import Simulator
 
@@ -179,6 +181,20 @@ def test_a_stale_plan_changes_nothing(hospital: Callable[..., Any], name: str) -
         patient.apply(plan)
     assert patient.state() == untouched
     assert not patient.journal.exists()
+
+
+def test_keys_are_fetched_once(hospital: Callable[..., Any]) -> None:
+    patient = hospital("latency-near-timeout", lambda data: data["roleAssignments"]["dev-grants"].update(role="Owner"))
+    plan = patient.plan("latency-near-timeout")
+    workspace = plan.steps[0].edit.target.partition("/onlineEndpoints/")[0]
+    plan = plan._replace(steps=(plan.steps[0]._replace(edit=SyncKeys(workspace)),))
+    first = Canned(patient)
+    first.well = Observation(())
+    assert first.apply(plan).failure is None
+    assert first.apply(plan).failure is None
+    assert sum("resynckeys" in one.path for one in patient.simulator.requests) == 1
+    ((step, words),) = patient.undo().stays
+    assert (step, words) == (1, "the keys that the workspace fetched are the ones in force")
 
 
 # ------------------------------------------------------------------------------------------ not in force yet

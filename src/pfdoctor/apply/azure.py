@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from pfdoctor.apply.azure_undo import OURS, assignment_mark, take_back, text_of
 from pfdoctor.apply.effective import PATIENT, Waiting
 from pfdoctor.apply.journal import Change, Entry, Journal, Record
 from pfdoctor.apply.remote import ASSIGNMENTS, ML, PROVIDERS, NotTakenError, Progress, Remote, Target, detail, state_of
@@ -31,7 +32,6 @@ from pfdoctor.core.plan.resource import (
 )
 
 _Result = TypeVar("_Result")
-_OURS = "pfdoctor "
 
 
 class Login(NamedTuple):
@@ -58,7 +58,7 @@ class AzureHand:
     def __init__(self, login: Login, plan: str = "", waiting: Waiting = PATIENT) -> None:
         self._login = login
         self.waiting = waiting
-        self._description = f"{_OURS}{plan}"
+        self._description = f"{OURS}{plan}"
 
     def _with(self, work: Callable[[Remote], Awaitable[_Result]]) -> _Result:
         login = self._login
@@ -192,7 +192,7 @@ class AzureHand:
         now, created = await remote.write(method, target, new, lambda answer: self._is_result(answer, edit), was.etag)
         if isinstance(edit, GrantRole) and created and now.body is not None:
             # what was there already, under this very name, is somebody else's
-            created = _text(now.body, "description") == self._description
+            created = text_of(now.body, "description") == self._description
         left = _mark(edit, now.body)
         journal.write({"event": "done", "step": step.id, "created": created, "after": {edit.target: left}})
         if not isinstance(edit, GrantRole):
@@ -241,7 +241,7 @@ class AzureHand:
                 look = await self._look(remote, step, record)
                 if look.done and isinstance(step.edit, AzureEdit):
                     body = look.now.body if look.now.good else None
-                    ours = body is not None and (_text(body, "description") or "").startswith(_OURS)
+                    ours = body is not None and (text_of(body, "description") or "").startswith(OURS)
                     created = ours if isinstance(step.edit, GrantRole) else True
                     after = {step.edit.target: _mark(step.edit, body)}
                     journal.write({"event": "done", "step": entry.step, "created": created, "after": after})
@@ -254,77 +254,7 @@ class AzureHand:
 
         Raises RefusedError where somebody changed the resource since.
         """
-        return self._with(lambda remote: _take_back(remote, entry, kept, others))
-
-
-async def _take_back(remote: Remote, entry: Entry, kept: bytes | None, others: Sequence[str]) -> str | None:
-    identifier = entry.resource or ""
-    lower = identifier.lower()
-    if "/roleassignments/" in lower:
-        await _unassign(remote, entry, Target(identifier, ASSIGNMENTS))
-        return None
-    if "/environments/" in lower:
-        return await _archive(remote, Target(identifier, ML), others)
-    if "/onlineendpoints/" in lower:
-        return await _restore(remote, entry, Target(identifier, ML), kept)
-    if "/workspaces/" in lower:
-        return "the keys that the workspace fetched are the ones in force"
-    return f"{identifier.rpartition('/')[2]} stays registered"
-
-
-async def _unassign(remote: Remote, entry: Entry, target: Target) -> None:
-    if entry.done and not entry.created:
-        return
-    now = await remote.read(target)
-    if now.missing or now.body is None:
-        return
-    mark = entry.changes[0].after
-    if entry.done and mark is not None and mark != _assignment_mark(now.body):
-        raise RefusedError("the role assignment was changed since, so it is left")
-    if not entry.done and not (_text(now.body, "description") or "").startswith(_OURS):
-        return
-    await remote.write("DELETE", target, None, lambda answer: answer.missing)
-
-
-async def _archive(remote: Remote, target: Target, others: Sequence[str]) -> str:
-    for other in others:
-        if "/deployments/" in other.lower():
-            user = (await remote.read(Target(other, ML))).body
-            if user is not None and (_text(user, "environmentId") or "").lower() == target.id.lower():
-                return f"version {target.id.rpartition('/')[2]} of the environment stays: the deployment uses it"
-    now = await remote.read(target)
-    if now.missing or now.body is None:
-        return "the environment version was never registered"
-    body = content(now.body)
-    body["properties"] = {**body.get("properties", {}), "isArchived": True}
-    await remote.write("PUT", target, body, _is_archived, now.etag)
-    return f"version {target.id.rpartition('/')[2]} of the environment stays, archived: a version cannot be unmade"
-
-
-def _is_archived(answer: Answer) -> bool:
-    return answer.body is not None and answer.body.get("properties", {}).get("isArchived") is True
-
-
-async def _restore(remote: Remote, entry: Entry, target: Target, kept: bytes | None) -> str | None:
-    """Write the former content back; words where Azure does not accept that any more."""
-    now = await remote.settled(target)
-    change = entry.changes[0]
-    if now.missing or now.body is None:
-        raise RefusedError(f"{target.id} is not there any more")
-    held = digest(now.body)
-    if held == change.before:
-        return None
-    if held != change.after:
-        raise RefusedError(f"{target.id} was changed since, by a later step or by somebody else")
-    if kept is None or digest(json.loads(kept)) != change.before:
-        raise RefusedError(f"what {target.id} held is not beside the journal any more")
-    try:
-        await remote.write("PUT", target, json.loads(kept), lambda one: digest(one.body) == change.before, now.etag)
-    except NotTakenError as error:
-        if "(400" not in str(error):
-            raise
-        return f"it stays as it is now, for Azure does not accept what was there before: {error}"
-    return None
+        return self._with(lambda remote: take_back(remote, entry, kept, others))
 
 
 def target_of(edit: AzureEdit) -> Target:
@@ -336,14 +266,14 @@ def target_of(edit: AzureEdit) -> Target:
 
 def _grants(body: dict[str, Json], edit: GrantRole) -> bool:
     """Whether the assignment is the one that is wanted, in force without conditions."""
-    role = (_text(body, "roleDefinitionId") or "").lower().rpartition("/")[2]
-    scope = (_text(body, "scope") or edit.scope).rstrip("/").lower()
-    mine = (_text(body, "principalId") or "").lower() == edit.principal_id.lower()
+    role = (text_of(body, "roleDefinitionId") or "").lower().rpartition("/")[2]
+    scope = (text_of(body, "scope") or edit.scope).rstrip("/").lower()
+    mine = (text_of(body, "principalId") or "").lower() == edit.principal_id.lower()
     return (
         mine
         and role == edit.role_id.lower()
         and scope == edit.scope.rstrip("/").lower()
-        and not _text(body, "condition")
+        and not text_of(body, "condition")
     )
 
 
@@ -361,16 +291,7 @@ def _mark(edit: AzureEdit, body: dict[str, Json] | None) -> str | None:
     """By what an undo knows that nobody changed the result since."""
     if body is None:
         return None
-    return _assignment_mark(body) if isinstance(edit, GrantRole) else digest(body)
-
-
-def _assignment_mark(body: dict[str, Json]) -> str:
-    return str(_text(body, "updatedOn") or _text(body, "createdOn"))
-
-
-def _text(body: dict[str, Json], name: str) -> str | None:
-    value = (body.get("properties") or {}).get(name)
-    return value if isinstance(value, str) else None
+    return assignment_mark(body) if isinstance(edit, GrantRole) else digest(body)
 
 
 def _not_worse(edit: AzureEdit, before: dict[str, Json] | None, now: Answer) -> None:
