@@ -121,6 +121,10 @@ def _body(edit: NewVersion | UpdateDeployment | UpdateEndpoint) -> Equivalent:
         )
         verify = f'az rest --method get --url "{edit.target}?api-version={_ML}"'
         undo = "# the same with the values that were there before: keep a copy of body.json"
+    if isinstance(edit, NewVersion):
+        return Equivalent(
+            az, _version_in_bicep(edit, kind, full), _version_in_terraform(edit, kind, patch), verify, undo
+        )
     bicep = f"// merge into the resource '{kind}@{_ML}'\n{full}"
     terraform = (
         'resource "azapi_update_resource" "pf" {\n'
@@ -130,6 +134,38 @@ def _body(edit: NewVersion | UpdateDeployment | UpdateEndpoint) -> Equivalent:
         "}"
     )
     return Equivalent(az, bicep, terraform, verify, undo)
+
+
+def _version_in_bicep(edit: NewVersion, kind: str, patch: str) -> str:
+    def named(identifier: str) -> str:
+        return "/".join(identifier.rpartition("/providers/")[2].split("/")[2::2])
+
+    return (
+        f"resource base '{kind}@{_ML}' existing = {{ name: '{named(edit.base)}' }}\n"
+        f"resource version '{kind}@{_ML}' = {{\n"
+        f"  name: '{named(edit.target)}'\n"
+        f"  properties: union(base.properties, json('''{patch}''').properties)\n"
+        "}"
+    )
+
+
+def _version_in_terraform(edit: NewVersion, kind: str, patch: dict[str, Json]) -> str:
+    return (
+        'data "azapi_resource" "base" {\n'
+        f'  type                   = "{kind}@{_ML}"\n'
+        f'  resource_id            = "{edit.base}"\n'
+        '  response_export_values = ["properties"]\n'
+        "}\n"
+        'resource "azapi_resource" "version" {\n'
+        f'  type      = "{kind}@{_ML}"\n'
+        f'  parent_id = "{edit.container}"\n'
+        f'  name      = "{edit.version}"\n'
+        "  body = {\n"
+        "    properties = merge(data.azapi_resource.base.output.properties, "
+        f"{json.dumps(patch.get('properties', {}), ensure_ascii=False)})\n"
+        "  }\n"
+        "}"
+    )
 
 
 def _patch(changes: tuple[BodyChange, ...]) -> dict[str, Json]:

@@ -86,9 +86,13 @@ def _change(change: BodyChange) -> str:
         return f"remove {where}"
     if change.verb == "rename":
         return f"rename {where} to {change.value}"
-    was = f" (was {_short(change.old)})" if change.old is not None else ""
-    value = short_id(change.value) if isinstance(change.value, str) else change.value
-    return f"set {where} to {_short(value)}{was}"
+    was = f" (was {_short(_named(change.old))})" if change.old is not None else ""
+    return f"set {where} to {_short(_named(change.value))}{was}"
+
+
+def _named(value: Json) -> Json:
+    """A resource id by its tail."""
+    return short_id(value) if isinstance(value, str) else value
 
 
 def needs_of(edit: Edit) -> str:
