@@ -93,4 +93,4 @@ def _footer(head: dict[str, Json], width: int) -> Iterator[Line]:
     text += f" · exit {summary['exit_code']} ({summary['exit_reason']})"
     yield from wrap([Span(text)], width, rest="  ")
     if not head["run"]["complete"]:
-        yield from wrap([Span("incomplete: not every endpoint of the scope is in this report", "warning")], width)
+        yield from wrap([Span("incomplete: part of the scope was not looked at", "warning")], width)

@@ -121,7 +121,8 @@ def audit(
         return 0
     from pfdoctor.audit.fleet import Shard
     from pfdoctor.audit.scope import Filter, Scope
-    from pfdoctor.cli.audit_run import AuditRun, Wanted, deliver
+    from pfdoctor.cli.audit_deliver import deliver
+    from pfdoctor.cli.audit_run import AuditRun, Wanted
     from pfdoctor.cli.deliver import gate, pair
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.select import Selection, choose, split
@@ -140,7 +141,15 @@ def audit(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
     wanted = Wanted(
-        scope, Shard.parse(shard) if shard else None, resume, metrics, max_concurrency, cloud, credential, timeout
+        scope,
+        Shard.parse(shard) if shard else None,
+        resume,
+        metrics,
+        max_concurrency,
+        cloud,
+        credential,
+        timeout,
+        tuple(context.obj or ()),
     )
     run = AuditRun(catalogue, choose(catalogue, selection), wanted)
     limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
@@ -168,7 +177,7 @@ def merge_parts(
 ) -> int:
     """Join the JSON reports of all shards to one report, the same as that of a single run."""
     from pfdoctor.audit.merge import merge
-    from pfdoctor.cli.audit_run import deliver, stream
+    from pfdoctor.cli.audit_deliver import deliver, stream
     from pfdoctor.cli.deliver import gate, pair
 
     destinations = pair(format or (["json"] if output else None), output)
