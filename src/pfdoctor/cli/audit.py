@@ -34,7 +34,7 @@ app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
 )
 
-FORMATS = ("text", "json", "jsonl", "markdown", "openmetrics")
+FORMATS = ("text", "json", "jsonl", "markdown", "sarif", "junit", "openmetrics")
 
 _Format = Annotated[
     list[str] | None,
@@ -156,7 +156,7 @@ def audit(
     with run.open(progress=not (no_progress or quiet)) as audited:
         streamed = [target for kind, target in destinations if kind == "jsonl"]
         report = audited.report(limits, streamed)
-        return deliver(report, destinations, color=color, quiet=quiet, statistics=stat, since=since)
+        return deliver(report, destinations, run.rules, limits, color=color, quiet=quiet, statistics=stat, since=since)
 
 
 app.command("diff")(diff)
@@ -179,10 +179,13 @@ def merge_parts(
     from pfdoctor.audit.merge import merge
     from pfdoctor.cli.audit_deliver import deliver, stream
     from pfdoctor.cli.deliver import gate, pair
+    from pfdoctor.cli.own_rules import load
 
     destinations = pair(format or (["json"] if output else None), output)
-    report = merge(parts, gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero))
+    limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
+    report = merge(parts, limits)
     for kind, target in destinations:
         if kind == "jsonl":
             stream(report.entries(), target)
-    return deliver(report, destinations, color=color, quiet=quiet, statistics=stat, since=since)
+    known = load(None).rules.values() if any(kind == "sarif" for kind, _ in destinations) else ()
+    return deliver(report, destinations, known, limits, color=color, quiet=quiet, statistics=stat, since=since)

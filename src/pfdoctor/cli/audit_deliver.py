@@ -12,18 +12,25 @@ from pfdoctor.report.style import plain
 
 if TYPE_CHECKING:
     from pfdoctor.audit.report import AuditReport
+    from pfdoctor.core.rule import Rule
+    from pfdoctor.report.summary import Gate
 
 
 def deliver(
     report: AuditReport,
     destinations: Sequence[tuple[str, str]],
+    rules: Iterable[Rule],
+    gate: Gate,
     *,
     color: str,
     quiet: bool,
     statistics: bool,
     since: Path | None,
 ) -> int:
-    """Writes the report to all but its streams; the exit code. `since` is an older report, for what is new in it."""
+    """Writes the report to all but its streams; the exit code. `since` is an older report, for what is new in it.
+
+    `rules` are those that ran, or those that are known to whoever merges.
+    """
     from pfdoctor.audit.text import render
 
     for kind, target in destinations:
@@ -37,6 +44,14 @@ def deliver(
             from pfdoctor.report.openmetrics import render_audit
 
             write(render_audit({**report.head, "endpoints": report.entries()}), target)
+        elif kind == "sarif":
+            from pfdoctor.report.fleet_sarif import render as render_sarif
+
+            write(render_sarif(_document(report), rules), target)
+        elif kind == "junit":
+            from pfdoctor.report.fleet_junit import render as render_junit
+
+            write(render_junit(_document(report), gate), target)
         elif kind == "text":
             if target == STDOUT:
                 print_lines(render(report, width(), quiet=quiet, statistics=statistics), color)
@@ -52,8 +67,12 @@ def _markdown(report: AuditReport, since: Path | None) -> str:
     from pfdoctor.report.fleet_diff import compare
     from pfdoctor.report.fleet_markdown import render
 
-    document = {**report.head, "endpoints": list(report.entries())}
+    document = _document(report)
     return render(document, compare(read_audit(since), document) if since is not None else None)
+
+
+def _document(report: AuditReport) -> dict[str, Json]:
+    return {**report.head, "endpoints": list(report.entries())}
 
 
 def stream(entries: Iterable[dict[str, Json]], target: str) -> None:
