@@ -101,7 +101,7 @@ class Azure:
 
         async def asked() -> T:
             if fresh:
-                await self._disconnect()
+                await self.disconnect()
             if self._pipeline is None:
                 await self._connect()
             reader = Reader(self._pipeline, self.cloud, longest)
@@ -110,7 +110,7 @@ class Azure:
             finally:
                 await reader.close()
                 if fresh:
-                    await self._disconnect()
+                    await self.disconnect()
 
         return self.run(asked())
 
@@ -121,7 +121,7 @@ class Azure:
         self._pipeline = arm_pipeline(self.cloud, self._credential, self.environment, self.limits)
         await self._pipeline.__aenter__()
 
-    async def _disconnect(self) -> None:
+    async def disconnect(self) -> None:
         if self._pipeline is not None:
             await self._pipeline.__aexit__()
             self._pipeline = None
@@ -130,7 +130,7 @@ class Azure:
             self._credential = None
 
     def close(self) -> None:
-        self.run(self._disconnect())
+        self.run(self.disconnect())
         self._loop.close()
 
 

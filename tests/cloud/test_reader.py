@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from pfdoctor.cloud.errors import AuthenticationError
+from pfdoctor.cloud.pipeline import arm_pipeline
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.core.model import Unknown
@@ -215,3 +219,35 @@ def test_the_proxy_of_the_environment_is_used(azure: Any, monkeypatch: pytest.Mo
     assert azure.read(get, fresh=True).value.code == "proxy"
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert azure.read(get, fresh=True).unknown is None
+
+
+def test_no_connection_outlives_the_pipeline_that_made_it(azure: Any) -> None:
+    """A cancelled request closes its connection on its own time; a loop that ended before left the socket open."""
+    azure.simulator.inject({"path": "workspaces/ws-chat"}, {"kind": "slow", "seconds": 0.3})
+
+    port = urlsplit(azure.simulator.arm).port
+
+    async def left_open() -> list[socket.socket]:
+        async with azure.credential() as login:
+            pipeline = arm_pipeline(azure.cloud, login, azure.environment, azure.limits)
+            async with pipeline:
+                reader = Reader(pipeline, azure.cloud, 5.0)
+                begun = [asyncio.ensure_future(get(reader)) for _ in range(4)]
+                await asyncio.sleep(0.1)
+                for task in begun:
+                    task.cancel()
+                await asyncio.gather(*begun, return_exceptions=True)
+                await reader.close()
+            # at once: every further turn of the loop could close another
+            return [one for one in gc.get_objects() if isinstance(one, socket.socket) and _leads_to(one, port)]
+
+    azure.run(azure.disconnect())
+    assert azure.run(left_open()) == []
+
+
+def _leads_to(one: socket.socket, port: int | None) -> bool:
+    try:
+        peer: tuple[str, int] = one.getpeername()
+    except OSError:
+        return False
+    return peer[1:] == (port,)

@@ -35,6 +35,7 @@ NO_PLACE = {
     "steps": [],
     "not_planned": [],
     "forecast": None,
+    "live": None,
 }
 
 

@@ -35,13 +35,19 @@ class Change(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A step that was begun. `folders` were created for it; `moved` names where its only file goes."""
+    """A step that was begun. `folders` were created for it; `moved` names where its only file goes.
+
+    A step of Azure names its `resource`, whose id and content stand for the file and its bytes; `created` says whether
+    it was pfdoctor that brought it into being.
+    """
 
     step: int
     changes: tuple[Change, ...]
     folders: tuple[str, ...]
     moved: str | None
     done: bool
+    resource: str | None = None
+    created: bool = False
 
 
 class Record(NamedTuple):
@@ -84,6 +90,7 @@ class Journal:
                 "files": {one.file: {"before": one.before, "after": one.after} for one in entry.changes},
                 "folders": list(entry.folders),
                 "moved": entry.moved,
+                "resource": entry.resource,
             }
         )
 
@@ -146,10 +153,13 @@ def _record(path: Path) -> Record:
         elif kind == "begin":
             changes = tuple(Change(file, one["before"], one["after"]) for file, one in event["files"].items())
             entries.pop(event["step"], None)
-            entries[event["step"]] = Entry(event["step"], changes, tuple(event["folders"]), event["moved"], done=False)
+            moved, resource = event["moved"], event.get("resource")
+            entries[event["step"]] = Entry(
+                event["step"], changes, tuple(event["folders"]), moved, done=False, resource=resource
+            )
         elif kind == "done":
-            entries[event["step"]] = entries[event["step"]]._replace(done=True)
-        elif kind == "undone":
+            entries[event["step"]] = _done(entries[event["step"]], event)
+        elif kind in ("undone", "refused"):
             entries.pop(event["step"], None)
             # a fix that lost a step holds no longer
             verified = {fix: steps for fix, steps in verified.items() if event["step"] not in steps}
@@ -158,6 +168,13 @@ def _record(path: Path) -> Record:
     if root is None:
         raise JournalError(f"{path} is no journal ({SCHEMA_NAME}) of `pfdoctor apply`")
     return Record(root, tuple(entries.values()), frozenset(verified))
+
+
+def _done(entry: Entry, event: dict[str, Json]) -> Entry:
+    """The entry with what the step really left, which a service may write in another way than it was asked to."""
+    after = event.get("after") or {}
+    changes = tuple(one._replace(after=after.get(one.file, one.after)) for one in entry.changes)
+    return entry._replace(done=True, changes=changes, created=bool(event.get("created")))
 
 
 def kept_bytes(path: Path) -> dict[tuple[int, str], tuple[bytes | None, int | None]]:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.apply import files
+from pfdoctor.apply.effective import Standing, standing
 from pfdoctor.apply.journal import Change, Entry, Journal, Record, is_begun, read
-from pfdoctor.apply.undo import undo_entries
+from pfdoctor.apply.undo import Undone, undo_entries
 from pfdoctor.apply.verify import Observation, Observe, new_causes
 from pfdoctor.core.plan import Fix, Outcome, Plan, RefusedError, StaleError, Step
-from pfdoctor.core.plan.step import MovedFile, touched
+from pfdoctor.core.plan.resource import AzureEdit, GrantRole, UpdateDeployment
+from pfdoctor.core.plan.step import FileEdit, MovedFile, touched
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.edit.change import changed
 from pfdoctor.edit.sources import FileSources, digest_of, inside
+
+if TYPE_CHECKING:
+    # a plan for files alone does not pay for the Azure SDK
+    from pfdoctor.apply.azure import AzureHand
+
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 30.0
 
 
 class Applied(NamedTuple):
     """How a run ended. `failure` says why it stopped; `undone` are the steps that were taken back for it.
 
-    `revealed` are findings that nobody could have told before: they are no fault of a fix.
+    `revealed` are findings that nobody could have told before: they are no fault of a fix. `pending` is what Azure took
+    and has not put in force yet, `unverified` what is in force and was not seen to work; `stays` what an undo cannot
+    take back.
     """
 
     fixed: tuple[Fix, ...]
@@ -29,14 +40,27 @@ class Applied(NamedTuple):
     failure: str | None = None
     undone: tuple[int, ...] = ()
     left: tuple[tuple[int, str], ...] = ()
+    stays: tuple[tuple[int, str], ...] = ()
+    pending: tuple[Fix, ...] = ()
+    unverified: tuple[Fix, ...] = ()
 
 
 class Runner:
-    """Applies one plan to the files below `root`. `tell` is called with every step before it is done."""
+    """Applies one plan to the files below `root`, and by `azure` to Azure.
+
+    `tell` is called with every step before it is done.
+    """
 
     def __init__(
-        self, plan: Plan, root: Path, catalogue: Catalogue, observe: Observe, tell: Callable[[Step], None]
+        self,
+        plan: Plan,
+        root: Path,
+        catalogue: Catalogue,
+        observe: Observe,
+        tell: Callable[[Step], None],
+        azure: AzureHand | None = None,
     ) -> None:
+        self._azure = azure
         self._plan = plan
         self._root = root
         self._catalogue = catalogue
@@ -44,16 +68,30 @@ class Runner:
         self._tell = tell
         self._steps = {step.id: step for step in plan.steps}
 
-    def check(self, journal: Path) -> None:
-        """Raises StaleError where a file is not as the plan expects it, or may not be written. Writes nothing."""
+    def check(self, journal: Path) -> bool:
+        """Whether anything is to be done. Writes nothing.
+
+        Raises StaleError where a file or resource is not as the plan expects it, or may not be written.
+        """
         record = read(journal) if is_begun(journal) else None
+        in_files = self._check_files(record)
+        if not self._plan.azure:
+            return in_files
+        return self._hand().check(self._plan.azure, record) or in_files
+
+    def _hand(self) -> AzureHand:
+        if self._azure is None:
+            raise StaleError("the plan changes Azure, and nobody is logged in; nothing was changed")
+        return self._azure
+
+    def _check_files(self, record: Record | None) -> bool:
         sources = FileSources(self._root)
         try:
-            after, changes = sources.after([step.edit for step in self._plan.steps])
+            after, changes = sources.after(self._plan.file_edits())
         except RefusedError as error:
             raise StaleError(f"{error}; nothing was changed: plan again") from error
         if not any(changes):
-            return
+            return False
         for file in self._plan.files():
             if sources.read(file) == after.read(file):
                 continue
@@ -62,6 +100,7 @@ class Runner:
                 files.check_writable(self._root, file)
             except RefusedError as error:
                 raise StaleError(f"{error}; nothing was changed") from error
+        return True
 
     def _not_stale(self, file: str, now: str | None, record: Record | None) -> None:
         """What is there must be what the plan was made for, or what our own steps left."""
@@ -75,9 +114,7 @@ class Runner:
 
     def run(self, path: Path) -> Applied:
         """Apply every fix. Raises StaleError before anything was changed."""
-        self.check(path)
-        sources = FileSources(self._root)
-        if not any(sources.after([step.edit for step in self._plan.steps])[1]) and not path.exists():
+        if not self.check(path) and not path.exists():
             return Applied((), self._plan.fixes, ())
         with Journal(path, self._root).opened() as journal:
             record = self._resume(journal)
@@ -89,7 +126,11 @@ class Runner:
             return None
         record = read(journal.path)
         sources = FileSources(self._root)
+        if self._plan.azure:
+            self._hand().resume(journal, self._steps, record)
         for entry in record.entries:
+            if entry.resource is not None:
+                continue
             for one in entry.changes:
                 files.temporary_of(inside(self._root, one.file)).unlink(missing_ok=True)
             if not entry.done and all(sources.digest(one.file) == one.after for one in entry.changes):
@@ -109,16 +150,50 @@ class Runner:
                 applied = applied._replace(already=(*applied.already, fix))
                 continue
             after = self._observe() if done else before
-            introduced, revealed = new_causes(self._catalogue, before, after)
+            after, standing = self._until_effective(fix, after) if failure is None else (after, Standing.EFFECTIVE)
+            if standing is Standing.PENDING:
+                # taken, and not in force yet: nothing went wrong, and nothing that leans on it can go on
+                return applied._replace(pending=(*applied.pending, fix))
+            introduced, revealed = self._new_causes(fix, before, after)
             failure = failure or _failure(fix, after, introduced)
             if failure is not None:
-                undone, left = self._take_back(journal, fix, verified)
-                return applied._replace(failure=failure, undone=tuple(undone), left=tuple(left))
+                undone = self._take_back(journal, fix, verified)
+                return applied._replace(failure=failure, undone=undone.steps, left=undone.left, stays=undone.stays)
             journal.write({"event": "verified", "fingerprint": fix.fingerprint, "steps": list(fix.steps)})
             verified.add(fix.fingerprint)
             applied = applied._replace(fixed=(*applied.fixed, fix), revealed=(*applied.revealed, *revealed))
+            if standing is Standing.UNVERIFIED:
+                applied = applied._replace(unverified=(*applied.unverified, fix))
             before = after
         return applied
+
+    def _new_causes(
+        self, fix: Fix, before: Observation, after: Observation
+    ) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:
+        edits = [self._steps[step].edit for step in fix.steps]
+        return new_causes(
+            self._catalogue,
+            before,
+            after,
+            restarted=any(isinstance(edit, UpdateDeployment) for edit in edits),
+            granted=frozenset(edit.target.lower() for edit in edits if isinstance(edit, GrantRole)),
+        )
+
+    def _until_effective(self, fix: Fix, after: Observation) -> tuple[Observation, Standing]:
+        """Looks again until every role of the fix is in force, or for as long as anybody wants to wait."""
+        grants = [edit for step in fix.steps if isinstance(edit := self._steps[step].edit, GrantRole)]
+        rule = self._catalogue.rules.get(fix.rule)
+        waited, pause = 0.0, _FIRST_PAUSE
+        while grants:
+            waiting = self._hand().waiting
+            reached = min(standing(edit, rule, after) for edit in grants)
+            if reached is not Standing.PENDING or waited >= waiting.longest:
+                return after, reached
+            waiting.tell(f"{grants[0].role} is assigned and not in force yet ({waited:.0f} s)")
+            waiting.sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, _LONGEST_PAUSE)
+            after = self._observe()
+        return after, Standing.EFFECTIVE
 
     def _perform_all(self, journal: Journal, fix: Fix) -> tuple[str | None, set[int]]:
         """Why a step of the fix could not be done, and the steps that were."""
@@ -133,26 +208,35 @@ class Runner:
             return f"step {number} could not be done: {reason}", done
         return None, done
 
-    def _take_back(self, journal: Journal, fix: Fix, verified: set[str]) -> tuple[list[int], list[tuple[int, str]]]:
+    def _take_back(self, journal: Journal, fix: Fix, verified: set[str]) -> Undone:
         """Undo what the fix did, but for what another fix, which holds, did as well."""
+        if not is_begun(journal.path):
+            return Undone((), ())
         held = {step for one in self._plan.fixes if one.fingerprint in verified for step in one.steps}
-        mine = set(fix.steps) - held
-        entries = [one for one in reversed(read(journal.path).entries) if one.step in mine]
-        return undo_entries(journal, self._root, entries)
+        entries = [one for one in reversed(read(journal.path).entries) if one.step in fix.steps]
+        undone = undo_entries(journal, self._root, [one for one in entries if one.step not in held], self._azure)
+        shared = tuple((one.step, "another fix, which holds, needs it") for one in entries if one.step in held)
+        return undone._replace(left=(*undone.left, *shared))
 
     # ------------------------------------------------------------------------------------------------------ one step
 
     def _perform(self, journal: Journal, step: Step) -> bool:
         """Whether anything had to be done: a target that holds the step's result already is left alone."""
+        if isinstance(step.edit, AzureEdit):
+            record = read(journal.path) if is_begun(journal.path) else None
+            return self._hand().perform(journal, step, record, self._tell)
+        return self._write_files(journal, step, step.edit)
+
+    def _write_files(self, journal: Journal, step: Step, edit: FileEdit) -> bool:
         sources = FileSources(self._root)
-        new = changed(step.edit, sources.read)
+        new = changed(edit, sources.read)
         if not new:
             return False
         self._tell(step)
         changes = tuple(
             Change(file, sources.digest(file), None if data is None else digest_of(data)) for file, data in new.items()
         )
-        moved = step.edit.to if isinstance(step.edit, MovedFile) else None
+        moved = edit.to if isinstance(edit, MovedFile) else None
         folders = self._missing_folders(step)
         journal.begin(
             Entry(step.id, changes, folders, moved, done=False),
@@ -161,7 +245,7 @@ class Runner:
         for folder in folders:
             (self._root / folder).mkdir(exist_ok=True)
         if moved is not None:
-            files.move(inside(self._root, step.edit.file), inside(self._root, moved))
+            files.move(inside(self._root, edit.file), inside(self._root, moved))
         else:
             for file, data in new.items():
                 if data is not None:

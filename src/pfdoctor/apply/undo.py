@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pfdoctor.apply import files
 from pfdoctor.apply.journal import Change, Entry, Journal, JournalError, is_begun, kept_bytes, read, undo_path
@@ -13,13 +14,24 @@ from pfdoctor.edit.sources import FileSources, digest_of, inside
 
 
 class Undone(NamedTuple):
-    """The steps that were taken back, and those that were left, each with the reason."""
+    """The steps that were taken back, and those that were left, each with the reason.
+
+    `stays` is what was declared irreversible before it was done.
+    """
 
     steps: tuple[int, ...]
     left: tuple[tuple[int, str], ...]
+    stays: tuple[tuple[int, str], ...] = ()
 
 
-def undo(path: Path, only: int | None = None) -> Undone:
+class TakesBack(Protocol):
+    """What undoes a step of Azure."""
+
+    def take_back(self, entry: Entry, kept: bytes | None, others: Sequence[str]) -> str | None:
+        """Undo it; what stays is returned, in words. `others` are resources of other steps. Raises RefusedError."""
+
+
+def undo(path: Path, only: int | None = None, azure: TakesBack | None = None) -> Undone:
     """Take back every step of the journal, or one. Raises JournalError where the journal cannot be used."""
     if path.exists() and not is_begun(path):
         # whoever wrote it was killed before the first step
@@ -30,26 +42,39 @@ def undo(path: Path, only: int | None = None) -> Undone:
     if only is not None and not entries:
         raise JournalError(f"{path} has no step {only} that could be undone")
     with Journal(path, record.root).opened() as journal:
-        done, left = undo_entries(journal, record.root, entries)
-        if not left and len(done) == len(record.entries):
+        undone = undo_entries(journal, record.root, entries, azure)
+        if not undone.left and len(undone.steps) == len(record.entries):
             journal.close_undo()
-    return Undone(tuple(done), tuple(left))
+    return undone
 
 
-def undo_entries(journal: Journal, root: Path, entries: list[Entry]) -> tuple[list[int], list[tuple[int, str]]]:
+def undo_entries(journal: Journal, root: Path, entries: list[Entry], azure: TakesBack | None = None) -> Undone:
     """Take back these steps, in this order."""
     kept = kept_bytes(journal.path)
+    beside = [one.resource for one in read(journal.path).entries if one.resource is not None]
     done: list[int] = []
     left: list[tuple[int, str]] = []
+    stays: list[tuple[int, str]] = []
     for entry in entries:
         try:
-            _take_back(root, entry, kept)
+            if entry.resource is None:
+                _take_back(root, entry, kept)
+            else:
+                data, _ = kept.get((entry.step, entry.resource), (None, None))
+                stay = _logged_in(azure).take_back(entry, data, beside)
+                stays += [(entry.step, stay)] if stay is not None else []
         except (RefusedError, OSError) as error:
             left.append((entry.step, error.strerror or "" if isinstance(error, OSError) else str(error)))
             continue
         journal.write({"event": "undone", "step": entry.step})
         done.append(entry.step)
-    return done, left
+    return Undone(tuple(done), tuple(left), tuple(stays))
+
+
+def _logged_in(azure: TakesBack | None) -> TakesBack:
+    if azure is None:
+        raise RefusedError("it is a step of Azure, and nobody is logged in")
+    return azure
 
 
 def _take_back(root: Path, entry: Entry, kept: dict[tuple[int, str], tuple[bytes | None, int | None]]) -> None:

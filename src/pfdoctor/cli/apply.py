@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pfdoctor.cli.options import Color, FixLevel, Rules, Yes, option
+from pfdoctor.cli.options import Cloud, Color, Credential, FixLevel, Rules, Timeout, Wait, Yes, option
 
 if TYPE_CHECKING:
     from pfdoctor.core.plan import Plan
@@ -26,6 +26,10 @@ def apply(
     journal: Annotated[
         Path | None, option("--journal", metavar="FILE", help="Where to record what is done; PLAN.journal by default.")
     ] = None,
+    cloud: Cloud = None,
+    credential: Credential = "default",
+    timeout: Timeout = 30.0,
+    wait: Wait = 1200.0,
     rules: Rules = None,
     color: Color = "auto",
 ) -> int:
@@ -33,10 +37,11 @@ def apply(
 
     What is not safe is asked for; without a terminal it is left out, unless --yes with --fix-level allows it.
 
-    Exit codes: 0 applied and verified, or nothing left to do; 2 usage; 7 the files are not as the plan expects them,
-    or a fix failed or did not hold and was undone.
+    Exit codes: 0 applied and verified, or nothing left to do; 2 usage; 4 not logged in; 7 the files or resources are
+    not as the plan expects them, a fix failed or did not hold and was undone, or a role is not in force yet.
     """
     from pfdoctor.cli.fixing import approved, execute, report
+    from pfdoctor.cli.live import Live
     from pfdoctor.cli.output import print_lines
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.planning import diff_of, root_of
@@ -50,7 +55,8 @@ def apply(
         print_lines(render_diff(diff_of(made, root)), color)
         return 0
     granted = approved(made, Level(fix_level) if yes else None)
-    return report(execute(granted, root, load(rules), recorded), recorded)
+    live = Live.of(made.live, cloud, credential, timeout) if made.live is not None else None
+    return report(execute(granted, root, load(rules), recorded, live, wait), recorded)
 
 
 def _read(path: Path) -> Plan:

@@ -17,10 +17,24 @@ from pfdoctor.core.rule import Catalogue
 from pfdoctor.report.summary import NOT_ALLOWED, NOT_READ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pfdoctor.cloud.clouds import Cloud as CloudOf
+    from pfdoctor.cloud.credentials import Credential
+    from pfdoctor.cloud.pipeline import Limits
+    from pfdoctor.core.plan import Target
+    from pfdoctor.core.plan.resource import Resources
 
 _MOST_SENT = 10 * 1024 * 1024
 """Bytes of a request that `--probe-score` sends; an endpoint takes no more than 10 MB (vendor's documentation)."""
+
+
+class Way(NamedTuple):
+    """Which Azure, as whom, and how patiently."""
+
+    cloud: CloudOf
+    make: Callable[[], Credential]
+    limits: Limits
 
 
 class Live(NamedTuple):
@@ -48,14 +62,11 @@ class Live(NamedTuple):
             raise PfdoctorError(f"{files}name the endpoint by --endpoint (-e)")
         score = _request(self.probe_score) if self.probe_score is not None else None
         # azure-identity, azure-core and aiohttp take a third of a second to import: only who goes live pays for them
-        from pfdoctor.cloud.clouds import resolve_cloud
-        from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.errors import AuthenticationError
-        from pfdoctor.cloud.pipeline import Limits
         from pfdoctor.cloud.reach import reach
         from pfdoctor.collect.azure import Collection, Target, collect_now
 
-        cloud = resolve_cloud(self.cloud, os.environ)
+        way = self.way()
         with _told(wanted=self.progress) as progress:
             how = Collection(
                 deployment=where.deployment,
@@ -65,18 +76,50 @@ class Live(NamedTuple):
                 declared=declared,
                 planned=planned,
                 progress=progress,
-                limits=Limits(read=self.timeout),
+                limits=way.limits,
             )
             target = Target(where.subscription, where.resource_group, where.workspace, where.endpoint)
-            trust = os.environ.get("REQUESTS_CA_BUNDLE")
             try:
-                return collect_now(
-                    target, cloud, lambda: make_credential(self.credential, cloud, os.environ, trust), how
-                )
+                return collect_now(target, way.cloud, way.make, how)
             except AuthenticationError as error:
                 # without a network every login fails, and its own errors speak of logging in
-                fault = reach(cloud, os.environ).fault
+                fault = reach(way.cloud, os.environ).fault
                 raise AuthenticationError(f"{fault}; {error}" if fault else str(error)) from error
+
+    def resources(self, cases: Sequence[Facts]) -> Resources:
+        """The raw bodies of what a plan for these cases may change."""
+        from pfdoctor.collect.azure.raw import read_now
+
+        way = self.way()
+        return read_now(cases, way.cloud, way.make, os.environ, way.limits)
+
+    def way(self) -> Way:
+        """How Azure is reached. Raises CloudError where it is not clear which Azure is meant."""
+        from pfdoctor.cloud.clouds import resolve_cloud
+        from pfdoctor.cloud.credentials import make_credential
+        from pfdoctor.cloud.pipeline import Limits
+
+        cloud = resolve_cloud(self.cloud, os.environ)
+        trust = os.environ.get("REQUESTS_CA_BUNDLE")
+        limits = Limits(read=self.timeout)
+        return Way(cloud, lambda: make_credential(self.credential, cloud, os.environ, trust), limits)
+
+    def target(self) -> Target:
+        """What a plan says about the endpoint, for its application to look again."""
+        from pfdoctor.collect.azure.target import Target as Named
+        from pfdoctor.core.plan import Target
+
+        where = resolve(self.given)
+        named = Named(where.subscription, where.resource_group, where.workspace, where.endpoint or "")
+        score = self.probe_score.as_posix() if self.probe_score is not None else None
+        return Target(named.id, where.deployment, self.probe or score is not None, score, self.cloud)
+
+    @staticmethod
+    def of(target: Target, cloud: str | None, credential: str, timeout: float) -> Live:
+        """The same again, as a plan says it."""
+        given = Given(endpoint=target.endpoint, deployment=target.deployment)
+        score = Path(target.score) if target.score is not None else None
+        return Live(given, cloud or target.cloud, credential, target.probe, score, timeout, progress=True)
 
     def typed(self, paths: Iterable[Path], logs: Iterable[str]) -> Typed:
         """What the commands that a report proposes have to repeat."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 import urllib.request
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -44,11 +46,48 @@ class Limits(NamedTuple):
     clock: Clock = time.monotonic
 
 
-class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
+class _Sockets:
+    """The sockets that a connector opened, so that its closing can be waited for.
+
+    aiohttp waits for the connections in its pool only. One that was cancelled, or that an answer ended, closes on its
+    own time, and a loop that ends before it leaves the socket open.
+    """
+
+    _PATIENCE = 1.0
+    """Seconds. The other side may never answer the end of TLS."""
+
+    def __init__(self) -> None:
+        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def make(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, *_ = address
+        made = socket.socket(family, kind, protocol)
+        self._open.add(made)
+        return made
+
+    async def closed(self) -> None:
+        """Returns as soon as all are closed; those that the other side keeps waiting are closed without it."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._PATIENCE
+        # the first turns of the loop carry out what the closing has scheduled
+        pause = 0.0
+        while any(one.fileno() != -1 for one in self._open):
+            if loop.time() > deadline:
+                for one in self._open:
+                    one.close()
+                return
+            await asyncio.sleep(pause)
+            pause = min(0.02, pause + 0.001)
+
+
+class GuardedTransport(AsyncHttpTransport[Any, Any]):
     """A transport through which only what its guard allows can leave."""
 
     def __init__(self, guard: Guard, limits: Limits, environment: Mapping[str, str]) -> None:
-        connector = aiohttp.TCPConnector(ssl=tls_context(environment), limit=limits.connections)
+        self._sockets = _Sockets()
+        connector = aiohttp.TCPConnector(
+            ssl=tls_context(environment), limit=limits.connections, socket_factory=self._sockets.make
+        )
         session = aiohttp.ClientSession(
             connector=connector,
             trust_env=False,  # it would send the logins of ~/.netrc, too
@@ -77,8 +116,9 @@ class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
 
     async def close(self) -> None:
         await self._inner.close()
+        await self._sockets.closed()
 
-    async def __aenter__(self) -> ReadOnlyTransport:  # noqa: PYI034 - Self needs Python 3.11
+    async def __aenter__(self) -> GuardedTransport:  # noqa: PYI034 - Self needs Python 3.11
         await self.open()
         return self
 
@@ -143,22 +183,22 @@ def arm_pipeline(
     The policy of azure-mgmt-core that registers resource providers is left out on purpose: it writes.
     """
     policies = [
-        *_headers(),
+        *headers(),
         RetryPolicy(limits),
         AsyncBearerTokenCredentialPolicy(credential, cloud.arm_scope, enable_cae=True),
         pacing or PacingPolicy(limits.sleep, limits.clock),
     ]
-    return AsyncPipeline(ReadOnlyTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
+    return AsyncPipeline(GuardedTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
 
 
 def endpoint_pipeline(
     host: str, environment: Mapping[str, str], limits: Limits, posts: Iterable[str] = ()
 ) -> AsyncPipeline[Any, Any]:
     """The pipeline to an endpoint: nothing is tried twice, so that what is measured is one request."""
-    return AsyncPipeline(ReadOnlyTransport(Guard(host, posts), limits, environment), _headers())
+    return AsyncPipeline(GuardedTransport(Guard(host, posts), limits, environment), headers())
 
 
-def _headers() -> list[Any]:
+def headers() -> list[Any]:
     return [
         RequestIdPolicy(),
         HeadersPolicy({"Accept": "application/json"}),

@@ -20,6 +20,7 @@ from pfdoctor.core.plan.step import (
     Sources,
     StaleError,
     Step,
+    Target,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Sources",
     "StaleError",
     "Step",
+    "Target",
     "from_json",
     "to_json",
 ]
