@@ -65,7 +65,7 @@ class State:
         self.inventory = inventory
         endpoints = [one.to_json() for one in inventory.endpoints]
         problems = [one._asdict() for one in inventory.problems]
-        self._append({"kind": "inventory", "endpoints": endpoints, "problems": problems})
+        self._append({"kind": "inventory", "endpoints": endpoints, "problems": problems, "listed": inventory.listed})
 
     def add(self, entry: dict[str, Json]) -> None:
         """Writes the entry of an endpoint, in the place of an earlier one."""
@@ -189,7 +189,8 @@ class State:
             self._own.setdefault(line["endpoint"], []).append(offset)
         elif line["kind"] == "inventory":
             endpoints = tuple(Endpoint(**one) for one in line["endpoints"])
-            self.inventory = Inventory(endpoints, tuple(Problem(**one) for one in line["problems"]))
+            problems = tuple(Problem(**one) for one in line["problems"])
+            self.inventory = Inventory(endpoints, problems, line["listed"])
         elif line["kind"] == "session":
             self._add(line["requests"], line["throttled"], line["seconds"])
 

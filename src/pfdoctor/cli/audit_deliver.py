@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pfdoctor.cli.output import STDOUT, Sink, print_lines, say, sink, width, write
+from pfdoctor.cli.output import STDOUT, Sink, print_lines, sink, width, write
 from pfdoctor.core.model import Json
 from pfdoctor.report.style import plain
 
@@ -57,8 +57,6 @@ def deliver(
                 print_lines(render(report, width(), quiet=quiet, statistics=statistics), color)
             else:
                 write(plain(render(report, width(), quiet=quiet, statistics=statistics)), target)
-    if report.exit_code == 5:
-        say("error: no endpoint in the scope: the login sees none there")
     return report.exit_code
 
 

@@ -121,6 +121,7 @@ class Audited:
         A signal, or a login that ends, cuts it: then the endpoints that are left are unknown in the report. Raises
         what `pfdoctor.audit.engine.audit` raises before it knows of any endpoint.
         """
+        from pfdoctor.audit.inventory import why_empty
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.cloud.reader import utc_now
 
@@ -132,16 +133,19 @@ class Audited:
             self.cut = self._look(sinks)
             for entry in self._unread():
                 write_line(sinks, entry)
+        inventory = state.inventory
         run = {
             "started_at": state.started_at,
             "finished_at": utc_now(),
             "duration_seconds": round(state.seconds, 3),
             "requests": state.requests,
             "throttled": state.throttled,
-            "in_scope": len(state.inventory.endpoints) if state.inventory is not None else 0,
+            "in_scope": len(inventory.endpoints) if inventory is not None else 0,
             "complete": not self._problems() and not self._left(),
             "cloud": self._cloud.resource_manager,
         }
+        if inventory is not None and not inventory.endpoints and not inventory.problems:
+            say(f"error: no endpoint in the scope: {visible(why_empty(self._run.wanted.scope, inventory))}")
         described = Run(self._header["scope"], self._header["shard"], run, self._problems(), self.cut)
         return make_report(described, self._entries, gate)
 
