@@ -56,7 +56,7 @@ def test_what_endpoints_share_is_read_once_and_three_requests_are_their_own(smal
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_fault_loses_an_endpoint_or_makes_one_healthy(kind: str, small: Any, undisturbed: dict[str, Any]) -> None:
-    fault = {"kind": kind, "seconds": 0.05} if kind == "slow" else {"kind": kind}
+    fault = {"kind": kind, "seconds": 0.05} if kind in {"slow", "hang", "hang-after"} else {"kind": kind}
     small.simulator.inject({"path": "^/subscriptions/", "probability": 0.05, "seed": 7}, fault)
     report = small.audit()
     sound = {one["id"]: one["rules"] for one in undisturbed["endpoints"]}
