@@ -28,6 +28,7 @@ from pfdoctor.core.plan.resource import (
     UpdateEndpoint,
     digest,
 )
+from pfdoctor.core.plan.reversible import refused_again
 from pfdoctor.core.plan.step import Edit, Fix, NotPlanned, Plan, RefusedError, Sources, Step, Target, touched
 from pfdoctor.core.plan.words import effect_of, inverse_of, needs_of, title_of
 from pfdoctor.core.rule import Catalogue, RemedySpec, Rule
@@ -61,6 +62,7 @@ class Planner:
         resources: Resources = NOTHING,
     ) -> None:
         self._catalogue = catalogue
+        self._cases: Sequence[Facts] = ()
         self._resources = resources
         self._untouched = sources
         self._sources = sources
@@ -85,7 +87,7 @@ class Planner:
     ) -> Plan:
         """The plan that mends the wanted findings. What is safe comes first, to be applied without the rest."""
         results = [self._judge(facts) for facts in cases]
-        self._facts = list(cases)
+        self._cases, self._facts = cases, list(cases)
         findings = [
             (case, finding)
             for case, result in enumerate(results)
@@ -272,10 +274,12 @@ class Planner:
             expects = {file: self._untouched.digest(file) for file in touched(edit)}
         return step._replace(expects=expects)
 
-    @staticmethod
-    def _worded(step: Step) -> Step:
-        """A step that was merged says all that it does."""
-        return step._replace(title=title_of(step.edit)) if isinstance(step.edit, AzureEdit) else step
+    def _worded(self, step: Step) -> Step:
+        """A step that was merged says all that it does, and whether Azure will take it back."""
+        if not isinstance(step.edit, AzureEdit):
+            return step
+        inverse = refused_again(step.edit, self._resources, self._cases) or step.inverse
+        return step._replace(title=title_of(step.edit), inverse=inverse)
 
     def _spread(self, case: int, chosen: Chosen) -> None:
         """A file may belong to several cases: the others will see the same change."""
