@@ -54,7 +54,7 @@ def _joined(catalogue: Catalogue, cases: Sequence[Facts], live: Live) -> Iterato
             yield facts
             continue
         deployment = (live.given.deployment if alone else None) or name_of(facts, "deployment")
-        asked = live._replace(given=live.given._replace(endpoint=name, deployment=deployment))
+        asked = live._replace(given=live.given._replace(endpoint=name, deployment=deployment), planned=True)
         declared = facts.document.get("declared")
         for answer in asked.collect(catalogue, declared):
             yield both(facts, answer)
