@@ -186,6 +186,16 @@ class AzureHand:
         if any(entry.resource is not None and not entry.done for entry in record.entries):
             self._with(close)
 
+    def log_in(self) -> None:
+        """Get a token. Raises AuthenticationError where nobody is logged in."""
+        login = self._login
+
+        async def ask() -> None:
+            async with login.make() as credential:
+                await credential.get_token(login.cloud.arm_scope)
+
+        asyncio.run(ask())
+
     def take_back(self, entry: Entry, kept: bytes | None, others: Mapping[str, int | None]) -> str | None:
         """Undo one step; what stays although all is well is returned, in words.
 

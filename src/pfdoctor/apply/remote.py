@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from pfdoctor.cloud.writing import Answer, Wire
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.model import Json, Unknown, short_id
 from pfdoctor.core.plan import PassingError, RefusedError
 
 _TRIES = 6
 _BACKOFF = 1.0
 _POLL = 5.0
 _LONGEST_WAIT = 60.0
+_TELL = 15.0
 _MOST_POLLS = 720
 BUSY = frozenset(("creating", "updating", "scaling", "deleting", "registering"))
 _REPLICATION = (5.0, 10.0, 20.0, 40.0)
@@ -72,14 +73,19 @@ class Remote:
         return answer
 
     async def settled(self, target: Target) -> Answer:
-        """The resource once nothing is under way with it."""
+        """The resource once nothing is under way with it; what is, and for how long, is told every now and then."""
+        waited, told = 0.0, -_TELL
         for _ in range(_MOST_POLLS):
             answer = await self.read(target)
             state = state_of(answer.body)
             if state is None or state.lower() not in BUSY:
                 return answer
-            self._progress(f"{target.id.rpartition('/')[2]} is {state}")
-            await self._wire.sleep(answer.wait if answer.wait is not None else _POLL)
+            if waited - told >= _TELL:
+                told = waited
+                self._progress(f"{short_id(target.id)} is {state} ({waited:.0f} s)")
+            pause = answer.wait if answer.wait is not None else _POLL
+            await self._wire.sleep(pause)
+            waited += pause
         raise PassingError(f"{target.id} was still being changed after an hour: run the same command again later")
 
     async def write(

@@ -46,6 +46,7 @@ class Applied(NamedTuple):
     unverified: tuple[Fix, ...] = ()
     undecided: tuple[tuple[Fix, str], ...] = ()
     not_begun: tuple[Fix, ...] = ()
+    failed: Fix | None = None
     passing: bool = False
     """Whether the same again may get further than the failure."""
 
@@ -200,7 +201,7 @@ class Runner:
     def _failed(self, stopped: Applied, failure: str, journal: Journal, fix: Fix, verified: set[str]) -> Applied:
         """Take back what the fix did, and say why."""
         undone = self._take_back(journal, fix, verified)
-        return stopped._replace(failure=failure, undone=undone.steps, left=undone.left, stays=undone.stays)
+        return stopped._replace(failed=fix, failure=failure, undone=undone.steps, left=undone.left, stays=undone.stays)
 
     def _new_causes(
         self, fix: Fix, before: Observation, after: Observation
@@ -231,7 +232,7 @@ class Runner:
         return after, Standing.EFFECTIVE
 
     def _perform_all(self, journal: Journal, fix: Fix) -> tuple[str | None, set[int], bool]:
-        """Why a step of the fix could not be done, the steps that were, and whether another time may be a better one."""
+        """Why a step of the fix could not be done, the steps that were, and whether the same again may get further."""
         done: set[int] = set()
         number = 0
         try:

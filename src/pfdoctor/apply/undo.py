@@ -29,6 +29,9 @@ class Undone(NamedTuple):
 class TakesBack(Protocol):
     """What undoes a step of Azure."""
 
+    def log_in(self) -> None:
+        """Raises AuthenticationError where nobody is logged in."""
+
     def take_back(self, entry: Entry, kept: bytes | None, others: Mapping[str, int | None]) -> str | None:
         """Undo it; what stays is returned, in words. Raises RefusedError.
 
@@ -50,6 +53,8 @@ def undo(path: Path, only: int | None = None, azure: TakesBack | None = None) ->
         if only is not None and not entries:
             raise JournalError(f"{path} has no step {only} that could be undone{_those(record)}")
         _check_place(path, record, entries)
+        if azure is not None and any(one.resource is not None for one in entries):
+            azure.log_in()
         return undo_entries(journal, record.root, entries, azure)
 
 
