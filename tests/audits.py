@@ -80,6 +80,7 @@ class Fleet:
                 "duration_seconds": kept.seconds,
                 "requests": kept.requests,
                 "throttled": kept.throttled,
+                "in_scope": len(kept.inventory.endpoints),
                 "complete": len(kept.done) == len(meant(kept, shard)) and not problems,
                 "cloud": cloud.resource_manager,
             }
@@ -101,11 +102,11 @@ class Fleet:
             **options,
         )
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+    def begin(self, *arguments: str, state_home: str = "state") -> subprocess.Popen[str]:
         """The command line, under way."""
         return subprocess.Popen(
             [sys.executable, "-m", "pfdoctor", "audit", *arguments],
-            env=self._variables(),
+            env=self._variables() | {"XDG_STATE_HOME": str(self.folder / state_home)},
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -23,13 +23,20 @@ FAULTS: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[1] / "fixtures" / "remedies.yaml").read_text(encoding="utf-8")
 )
 ALL = catalog.load().rules
-# remedies that assign a role or change the workspace: not for files
-LIVE = {"assign_role"}
+# remedies that change Azure, whatever they were found in: not for files
+LIVE = {"assign_role", "route_traffic", "register_provider", "sync_keys"}
+
+
+def is_for_files(action: dict[str, Any]) -> bool:
+    fact = next(iter(action.values())).get("fact", "")
+    return not (set(action) & LIVE) and not fact.startswith("live.")
+
+
 PLANNED = {
     name: rule
     for name, rule in ALL.items()
     if rule.views != ("live",)
-    and any(not (set().union(*spec.raw_actions) & LIVE) for spec in rule.wording.remedies if spec.raw_actions)
+    and any(all(map(is_for_files, spec.raw_actions)) for spec in rule.wording.remedies if spec.raw_actions)
 }
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from pfdoctor.audit.fleet import Endpoint, Shard
 from pfdoctor.audit.how import How
 from pfdoctor.audit.inventory import take_inventory
+from pfdoctor.audit.login import UNAUTHENTICATED, Login
 from pfdoctor.audit.scope import Scope
 from pfdoctor.audit.state import State
 from pfdoctor.cloud.clouds import Cloud
@@ -29,19 +30,18 @@ async def audit(
     Raises AuthenticationError where nobody is logged in, or no longer, and NoInputError where a named scope is none.
     What was done by then is in the state.
     """
-    begun = how.limits.clock()
     # the first two answers take their time, in which there is enough to load
     loading = asyncio.ensure_future(asyncio.to_thread(import_module, "pfdoctor.audit.look"))
     try:
-        await _audit(scope, shard, state, (cloud, credential), how, begun)
+        await _audit(scope, shard, state, cloud, credential, how)
     finally:
         await loading
 
 
 async def _audit(
-    scope: Scope, shard: Shard | None, state: State, login: tuple[Cloud, Credential], how: How, begun: float
+    scope: Scope, shard: Shard | None, state: State, cloud: Cloud, credential: Credential, how: How
 ) -> None:
-    cloud, credential = login
+    begun = how.limits.clock()
     caller = await credential.caller(cloud.arm_scope)
     pacing = PacingPolicy(how.limits.sleep, how.limits.clock)
     pipeline = arm_pipeline(
@@ -52,15 +52,19 @@ async def _audit(
     try:
         async with pipeline:
             reader = Reader(pipeline, cloud, how.limits.request, how.now)
+            login = Login(cloud, credential, lambda: Reader(pipeline, cloud, how.limits.request, how.now), how.limits)
             if state.inventory is None or state.inventory.problems:
-                state.set_inventory(await take_inventory(reader, scope))
+                inventory = await take_inventory(reader, scope)
+                if any(one.problem == UNAUTHENTICATED for one in inventory.problems):
+                    await login.check()
+                state.set_inventory(inventory)
                 await reader.close()
             # a reader of its own: what the inventory was made of need not be kept
             reader = Reader(pipeline, cloud, how.limits.request, how.now)
             from pfdoctor.audit.look import Looking
 
             try:
-                await Looking(reader, shared, caller, login, how).run(state, meant(state, shard))
+                await Looking(state, reader, shared, caller, login, how).run(meant(state, shard))
             finally:
                 await shared.close()
     finally:

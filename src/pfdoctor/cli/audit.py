@@ -34,7 +34,7 @@ app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
 )
 
-FORMATS = ("text", "json", "jsonl", "markdown", "openmetrics")
+FORMATS = ("text", "json", "jsonl", "markdown", "sarif", "junit", "openmetrics")
 
 _Format = Annotated[
     list[str] | None,
@@ -121,7 +121,8 @@ def audit(
         return 0
     from pfdoctor.audit.fleet import Shard
     from pfdoctor.audit.scope import Filter, Scope
-    from pfdoctor.cli.audit_run import AuditRun, Wanted, deliver
+    from pfdoctor.cli.audit_deliver import deliver
+    from pfdoctor.cli.audit_run import AuditRun, Wanted
     from pfdoctor.cli.deliver import gate, pair
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.select import Selection, choose, split
@@ -140,14 +141,22 @@ def audit(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
     wanted = Wanted(
-        scope, Shard.parse(shard) if shard else None, resume, metrics, max_concurrency, cloud, credential, timeout
+        scope,
+        Shard.parse(shard) if shard else None,
+        resume,
+        metrics,
+        max_concurrency,
+        cloud,
+        credential,
+        timeout,
+        tuple(context.obj or ()),
     )
     run = AuditRun(catalogue, choose(catalogue, selection), wanted)
     limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
     with run.open(progress=not (no_progress or quiet)) as audited:
         streamed = [target for kind, target in destinations if kind == "jsonl"]
         report = audited.report(limits, streamed)
-        return deliver(report, destinations, color=color, quiet=quiet, statistics=stat, since=since)
+        return deliver(report, destinations, run.rules, limits, color=color, quiet=quiet, statistics=stat, since=since)
 
 
 app.command("diff")(diff)
@@ -168,12 +177,15 @@ def merge_parts(
 ) -> int:
     """Join the JSON reports of all shards to one report, the same as that of a single run."""
     from pfdoctor.audit.merge import merge
-    from pfdoctor.cli.audit_run import deliver, stream
+    from pfdoctor.cli.audit_deliver import deliver, stream
     from pfdoctor.cli.deliver import gate, pair
+    from pfdoctor.cli.own_rules import load
 
     destinations = pair(format or (["json"] if output else None), output)
-    report = merge(parts, gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero))
+    limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
+    report = merge(parts, limits)
     for kind, target in destinations:
         if kind == "jsonl":
             stream(report.entries(), target)
-    return deliver(report, destinations, color=color, quiet=quiet, statistics=stat, since=since)
+    known = load(None).rules.values() if any(kind == "sarif" for kind, _ in destinations) else ()
+    return deliver(report, destinations, known, limits, color=color, quiet=quiet, statistics=stat, since=since)

@@ -67,8 +67,13 @@ class AuditBar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Takes the bar away, so that something else can be told."""
         if self._drawn is not None:
             self._drawn[0].stop()
+            self._drawn = None
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from pfdoctor.cli.options import (
     ExtendSelect,
     FailOn,
     FailOnUnknown,
+    FixLevel,
     Format,
     FromAzConfig,
     Ignore,
@@ -39,10 +40,12 @@ from pfdoctor.cli.options import (
     Timeout,
     Verbose,
     Workspace,
+    Yes,
+    option,
     refuse,
     typed,
 )
-from pfdoctor.core.model import Confidence, Json, PfdoctorError, Report, Severity
+from pfdoctor.core.model import Confidence, Json, Level, PfdoctorError, Report, Severity
 
 if TYPE_CHECKING:
     from pfdoctor.cli.gather import Inputs
@@ -86,13 +89,18 @@ def diagnose(
     verbose: Verbose = 0,
     no_progress: NoProgress = False,
     stat: Statistics = False,
+    fix: Annotated[bool, option("--fix", help="Fix what can be fixed first, and report what is left.")] = False,
+    fix_level: FixLevel = "safe",
+    yes: Yes = False,
 ) -> int:
     """Find why a deployment failed, does not answer or answers slowly: from its log, live, or both, with its files.
 
-    Everything given is one case. A log alone needs no login. Nothing is written anywhere.
+    Everything given is one case. A log alone needs no login. Nothing is written anywhere, but with --fix, which goes
+    the short way through `plan` and `apply`: no change of Azure is safe, so somebody is asked, or --yes with
+    --fix-level review answers.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 internal error, 4 not logged in,
-    5 nothing to examine, 6 undecided rules with --fail-on-unknown.
+    5 nothing to examine, 6 undecided rules with --fail-on-unknown, 7 a fix failed or is not in force yet.
     """
     from pfdoctor.cli.deliver import Delivery, gate, pair
     from pfdoctor.cli.gather import Inputs
@@ -137,7 +145,16 @@ def diagnose(
         raise PfdoctorError(f"nothing to go on: {NOTHING}")
     if not live.given.any:
         refuse(context, "which endpoint is to be called? Name it by --endpoint (-e)", *PROBES)
-    return delivery.deliver(_examined(run, Inputs(paths, None, log, live)), run.rules, nothing=NOTHING)
+    failed = 0
+    if fix:
+        if not live.given.any:
+            raise PfdoctorError("--fix needs --endpoint here; for files alone: pfdoctor check --fix")
+        from pfdoctor.cli.fix import Short
+
+        level = Level(fix_level)
+        failed = Short(tuple(paths or ()), catalogue, run.rules, level, live).fix(yes=yes)
+    answer = delivery.deliver(_examined(run, Inputs(paths, None, log, live)), run.rules, nothing=NOTHING)
+    return failed or answer
 
 
 def _replayed(run: Run, name: str, inputs: Inputs) -> Report:

@@ -1,4 +1,4 @@
-"""`check --fix`: the short way through plan and apply."""
+"""`check --fix` and `diagnose --fix`: the short way through plan and apply."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pfdoctor.cli.planning import Ground, diff_of, make_plan, survey
+from pfdoctor.cli.planning import Ground, diff_of, make_plan, survey, survey_live
 from pfdoctor.core.model import Level
 from pfdoctor.core.plan import Plan
 from pfdoctor.core.rule import Catalogue, Rule
 
+if TYPE_CHECKING:
+    from pfdoctor.cli.live import Live
+
 
 class Short(NamedTuple):
-    """Which findings to mend: those of the selected rules below the paths, up to a level."""
+    """Which findings to mend: those of the selected rules, in files and of a live endpoint, up to a level."""
 
     paths: Sequence[Path]
     catalogue: Catalogue
     rules: Sequence[Rule]
     level: Level
+    live: Live | None = None
 
     def plan(self) -> tuple[Ground, Plan]:
         """What is there, and what would mend it."""
-        ground = survey(self.paths)
+        ground = survey(self.paths) if self.live is None else survey_live(self.paths, self.live, self.catalogue)
         names = {rule.id for rule in self.rules}
         plan = make_plan(ground, self.catalogue, lambda one: one.rule in names, self.level, what_if=False)
         return ground, plan
@@ -32,14 +36,17 @@ class Short(NamedTuple):
     def fix(self, *, yes: bool) -> int:
         """Apply the plan; what it did is told on stderr. The exit code where it failed, else 0."""
         # imported here: nothing but a fix may write
-        from pfdoctor.cli.fixing import approved, execute, report
+        from pfdoctor.cli.applied import report
+        from pfdoctor.cli.fixing import Doing, approved, execute, name_of
 
         ground, plan = self.plan()
         plan = approved(plan, self.level if yes else None)
         if not plan.steps:
             return 0
-        journal = _journal()
-        return report(execute(plan, ground.root, self.catalogue, journal), journal)
+        doing = Doing(ground.root, _journal(), name_of(plan), "pfdoctor check --fix", self.live)
+        if self.live is not None:
+            doing = doing._replace(again="pfdoctor diagnose --fix")
+        return report(execute(plan, self.catalogue, doing), plan, doing)
 
 
 def show(wanted: Short, color: str) -> int:

@@ -2,29 +2,65 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from pfdoctor.apply.effective import PATIENT, Waiting
+from pfdoctor.apply.journal import is_begun, read
 from pfdoctor.apply.run import Applied, Runner
 from pfdoctor.apply.verify import Observation, Observe
 from pfdoctor.cli.output import say
-from pfdoctor.cli.planning import judge, survey
+from pfdoctor.cli.planning import judge, survey, survey_live
 from pfdoctor.core.model import Level
-from pfdoctor.core.plan import Fix, Plan, Step
+from pfdoctor.core.plan import Fix, Plan, Step, to_json
+from pfdoctor.core.plan.step import place_of
 from pfdoctor.core.rule import Catalogue
+from pfdoctor.report.json import dump
 from pfdoctor.report.plan import describe
-from pfdoctor.report.style import count, visible
+from pfdoctor.report.style import visible
 
-FAILED = 7
+if TYPE_CHECKING:
+    from pfdoctor.apply.azure import AzureHand, Login
+    from pfdoctor.cli.live import Live
 
 
-def observer(paths: Sequence[Path], catalogue: Catalogue) -> Observe:
-    """Looks again: collects the paths and runs every rule."""
+def observer(paths: Sequence[Path], catalogue: Catalogue, live: Live | None = None) -> Observe:
+    """Looks again: collects the paths and the endpoint, and runs every rule."""
     decide = judge(catalogue)
-    return lambda: Observation(tuple((facts, decide(facts)) for facts in survey(paths).cases))
+
+    def observe() -> Observation:
+        ground = survey(paths) if live is None else survey_live(paths, live, catalogue)
+        return Observation(tuple((facts, decide(facts)) for facts in ground.cases))
+
+    return observe
+
+
+def name_of(plan: Plan) -> str:
+    """What journals and the descriptions of role assignments call the plan: the same for the same plan."""
+    return hashlib.sha256(dump(to_json(plan)).encode()).hexdigest()[:12]
+
+
+def hand(plan: Plan, live: Live | None, name: str, wait: float = PATIENT.longest) -> AzureHand | None:
+    """What performs the plan's steps in Azure, if it has any. `wait`: seconds, for a role to be in force."""
+    if live is None or not plan.azure:
+        return None
+    from pfdoctor.apply.azure import AzureHand
+
+    return AzureHand(login(live), f"plan {name}", Waiting(wait, tell=say))
+
+
+def login(live: Live) -> Login:
+    """How the steps of a plan reach Azure."""
+    from pfdoctor.apply.azure import Login
+
+    way = live.way()
+    return Login(way.cloud, way.make, os.environ, way.limits, say)
 
 
 def approved(plan: Plan, yes: Level | None) -> Plan:
@@ -46,31 +82,35 @@ def approved(plan: Plan, yes: Level | None) -> Plan:
     return plan.only(allowed)
 
 
-def execute(plan: Plan, root: Path, catalogue: Catalogue, journal: Path) -> Applied:
+class Doing(NamedTuple):
+    """Where and how a plan is applied. `name` is what the journal calls it, `again` the command that applies it again.
+
+    `wait`: seconds, for a role to be in force.
+    """
+
+    root: Path
+    journal: Path
+    name: str
+    again: str
+    live: Live | None = None
+    wait: float = PATIENT.longest
+
+
+def execute(plan: Plan, catalogue: Catalogue, doing: Doing) -> Applied:
     """Run the plan and tell what happens."""
 
     def tell(step: Step) -> None:
-        say(visible(f"step {step.id}: {step.edit.file}: {step.title}"))
+        say(visible(f"step {step.id}: {place_of(step.edit)}: {step.title}"))
 
-    observe = observer([Path(path) for path in plan.paths], catalogue)
-    return Runner(plan, root, catalogue, observe, tell).run(journal)
-
-
-def report(applied: Applied, journal: Path) -> int:
-    """Say what came of it; the exit code."""
-    for fix in applied.fixed:
-        say(visible(f"fixed: {fix.rule}: {fix.message}"))
-    for one in applied.revealed:
-        say(visible(f"seen only now: {one.rule}: {one.message}"))
-    if applied.failure is not None:
-        say(visible(f"stopped: {applied.failure}"))
-        for step in applied.undone:
-            say(f"step {step} was undone")
-        for step, reason in applied.left:
-            say(visible(f"step {step} could not be undone: {reason}"))
-    elif not applied.fixed:
-        say("nothing to do: every step's result is there already" if applied.already else "nothing was applied")
-    if applied.fixed or applied.left:
-        done = f"{count(len(applied.fixed), 'fix') if len(applied.fixed) == 1 else f'{len(applied.fixed)} fixes'}"
-        say(visible(f"{done} applied and verified; take them back with: pfdoctor undo {journal}"))
-    return FAILED if applied.failure is not None else 0
+    observe = observer([Path(path) for path in plan.paths], catalogue, doing.live)
+    performer = hand(plan, doing.live, doing.name, doing.wait)
+    try:
+        return Runner(plan, doing.root, catalogue, observe, tell, performer).run(doing.journal, doing.name)
+    except (KeyboardInterrupt, Exception):
+        # whatever ended the run: what it began is in the journal
+        begun = read(doing.journal).entries if is_begun(doing.journal) else ()
+        for entry in begun:
+            say(f"step {entry.step} {'was done' if entry.done else 'was begun'}, and is not undone")
+        if begun:
+            say(visible(f"next: {doing.again} goes on; take it back with: pfdoctor undo {doing.journal}"))
+        raise

@@ -17,14 +17,31 @@ from pfdoctor.core.rule import Catalogue
 from pfdoctor.report.summary import NOT_ALLOWED, NOT_READ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pfdoctor.cloud.clouds import Cloud as CloudOf
+    from pfdoctor.cloud.credentials import Credential
+    from pfdoctor.cloud.pipeline import Limits
+    from pfdoctor.core.plan import Target
+    from pfdoctor.core.plan.resource import Resources
 
 _MOST_SENT = 10 * 1024 * 1024
 """Bytes of a request that `--probe-score` sends; an endpoint takes no more than 10 MB (vendor's documentation)."""
 
 
+class Way(NamedTuple):
+    """Which Azure, as whom, and how patiently."""
+
+    cloud: CloudOf
+    make: Callable[[], Credential]
+    limits: Limits
+
+
 class Live(NamedTuple):
-    """What was said about the live endpoint, and how to ask. `timeout` in seconds, for one answer."""
+    """What was said about the live endpoint, and how to ask. `timeout` in seconds, for one answer.
+
+    With `planned`, what files declare of it need not exist yet.
+    """
 
     given: Given
     cloud: str | None
@@ -33,11 +50,10 @@ class Live(NamedTuple):
     probe_score: Path | None
     timeout: float
     progress: bool
+    planned: bool = False
 
-    def collect(self, catalogue: Catalogue, declared: Json = None, *, planned: bool = False) -> list[Facts]:
-        """The facts of every deployment that is meant, one case each.
-
-        `declared` is the view of the files, if there are any; with `planned`, what they declare may not exist yet.
+    def collect(self, catalogue: Catalogue, declared: Json = None) -> list[Facts]:
+        """The facts of every deployment that is meant, one case each. `declared` is the view of the files, if any.
 
         Raises PfdoctorError where it is not clear which endpoint is meant, where nobody is logged in, and where
         there is no such endpoint.
@@ -48,15 +64,12 @@ class Live(NamedTuple):
             raise PfdoctorError(f"{files}name the endpoint by --endpoint (-e)")
         score = _request(self.probe_score) if self.probe_score is not None else None
         # azure-identity, azure-core and aiohttp take a third of a second to import: only who goes live pays for them
-        from pfdoctor.cloud.clouds import resolve_cloud
-        from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.errors import AuthenticationError
-        from pfdoctor.cloud.pipeline import Limits
         from pfdoctor.cloud.reach import reach
         from pfdoctor.collect.azure.collector import Collection, collect_now
         from pfdoctor.collect.azure.target import Target
 
-        cloud = resolve_cloud(self.cloud, os.environ)
+        way = self.way()
         with _told(wanted=self.progress) as progress:
             how = Collection(
                 deployment=where.deployment,
@@ -64,20 +77,65 @@ class Live(NamedTuple):
                 score=score,
                 symptoms=catalogue.symptoms,
                 declared=declared,
-                planned=planned,
+                planned=self.planned,
                 progress=progress,
-                limits=Limits(read=self.timeout),
+                limits=way.limits,
             )
             target = Target(where.subscription, where.resource_group, where.workspace, where.endpoint)
-            trust = os.environ.get("REQUESTS_CA_BUNDLE")
             try:
-                return collect_now(
-                    target, cloud, lambda: make_credential(self.credential, cloud, os.environ, trust), how
-                )
+                return collect_now(target, way.cloud, way.make, how)
             except AuthenticationError as error:
                 # without a network every login fails, and its own errors speak of logging in
-                fault = reach(cloud, os.environ).fault
+                fault = reach(way.cloud, os.environ).fault
                 raise AuthenticationError(f"{fault}; {error}" if fault else str(error)) from error
+
+    def of_files(self, facts: Facts) -> Live:
+        """The same; where no endpoint was named, about the one that the files of the case name.
+
+        What is planned is the deployment of the files, even if the endpoint has others.
+        """
+        given = self.given
+        named = given.endpoint is not None or "/onlineendpoints/" in (given.workspace or "").lower()
+        if not named:
+            given = given._replace(endpoint=endpoint_of(facts))
+        if self.planned and given.deployment is None and "/deployments/" not in (given.endpoint or "").lower():
+            given = given._replace(deployment=name_of(facts, "deployment"))
+        return self._replace(given=given)
+
+    def resources(self, cases: Sequence[Facts]) -> Resources:
+        """The raw bodies of what a plan for these cases may change."""
+        from pfdoctor.collect.azure.raw import read_now
+
+        way = self.way()
+        return read_now(cases, way.cloud, way.make, os.environ, way.limits)
+
+    def way(self) -> Way:
+        """How Azure is reached. Raises CloudError where it is not clear which Azure is meant."""
+        from pfdoctor.cloud.clouds import resolve_cloud
+        from pfdoctor.cloud.credentials import make_credential
+        from pfdoctor.cloud.pipeline import Limits
+
+        cloud = resolve_cloud(self.cloud, os.environ)
+        trust = os.environ.get("REQUESTS_CA_BUNDLE")
+        limits = Limits(read=self.timeout)
+        return Way(cloud, lambda: make_credential(self.credential, cloud, os.environ, trust), limits)
+
+    def target(self) -> Target:
+        """What a plan says about the endpoint, for its application to look again."""
+        from pfdoctor.collect.azure.target import Target as Named
+        from pfdoctor.core.plan import Target
+
+        where = resolve(self.given)
+        named = Named(where.subscription, where.resource_group, where.workspace, where.endpoint or "")
+        score = self.probe_score.as_posix() if self.probe_score is not None else None
+        return Target(named.id, where.deployment, self.probe or score is not None, score, self.cloud, self.planned)
+
+    @staticmethod
+    def of(target: Target, cloud: str | None, credential: str, timeout: float) -> Live:
+        """The same again, as a plan says it."""
+        given = Given(endpoint=target.endpoint, deployment=target.deployment)
+        score = Path(target.score) if target.score is not None else None
+        return Live(given, cloud or target.cloud, credential, target.probe, score, timeout, True, target.planned)
 
     def typed(self, paths: Iterable[Path], logs: Iterable[str]) -> Typed:
         """What the commands that a report proposes have to repeat."""
@@ -100,6 +158,22 @@ def unread(facts: Facts) -> dict[str, Json] | None:
     kind = NOT_ALLOWED if why["code"] in ("forbidden", "unauthenticated") else NOT_READ
     missing = f" (that takes {why['permission']})" if why.get("permission") else ""
     return {"path": facts.case["name"], "problem": kind, "detail": why["detail"] + missing}
+
+
+def endpoint_of(facts: Facts) -> str | None:
+    """The endpoint that the files of a case name."""
+    declared: Json = facts.document.get("declared") or {}
+    deployment = declared.get("deployment")
+    named = deployment.get("endpoint_name") if isinstance(deployment, dict) else None
+    return named if isinstance(named, str) else name_of(facts, "endpoint")
+
+
+def name_of(facts: Facts, section: str) -> str | None:
+    """The name that the files of a case give one of its parts."""
+    declared: Json = facts.document.get("declared") or {}
+    value = declared.get(section)
+    name = value.get("name") if isinstance(value, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _request(path: Path) -> bytes:

@@ -169,6 +169,11 @@ FixLevel: TypeAlias = Annotated[
 ]
 Yes: TypeAlias = Annotated[bool, option("--yes", "-y", help="Do not ask about fixes up to --fix-level.")]
 
+Wait: TypeAlias = Annotated[
+    float,
+    option("--wait", metavar="SECONDS", help="How long to wait for a role to be in force; 0 looks once.", min=0.0),
+]
+
 # ------------------------------------------------------------------------------------------------ the live endpoint
 
 WHERE = ("endpoint", "deployment", "workspace", "resource_group", "subscription", "from_az_config")

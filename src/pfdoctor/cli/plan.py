@@ -6,7 +6,27 @@ from typing import Annotated
 
 import typer
 
-from pfdoctor.cli.options import Color, FilesFrom, FixLevel, Paths, Rules, Verbose, complete_selector, option
+from pfdoctor.cli.options import (
+    Cloud,
+    Color,
+    Credential,
+    Deployment,
+    Endpoint,
+    FilesFrom,
+    FixLevel,
+    FromAzConfig,
+    Paths,
+    Probe,
+    ProbeScore,
+    ResourceGroup,
+    Rules,
+    Subscription,
+    Timeout,
+    Verbose,
+    Workspace,
+    complete_selector,
+    option,
+)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -36,32 +56,62 @@ def plan(
     what_if: Annotated[
         bool, typer.Option("--what-if/--no-what-if", help="Run every rule on the facts as they will be.")
     ] = True,
+    hand_off: Annotated[
+        str | None,
+        option("--hand-off", metavar="FILE", help="Write down, as Markdown, what to ask an administrator for."),
+    ] = None,
+    endpoint: Endpoint = None,
+    deployment: Deployment = None,
+    workspace: Workspace = None,
+    resource_group: ResourceGroup = None,
+    subscription: Subscription = None,
+    from_az_config: FromAzConfig = False,
+    cloud: Cloud = None,
+    credential: Credential = "default",
+    probe: Probe = False,
+    probe_score: ProbeScore = None,
+    timeout: Timeout = 30.0,
     rules: Rules = None,
     color: Color = "auto",
     verbose: Verbose = 0,
 ) -> int:
-    """Plan the fixes of what is found, and show them as a diff. Nothing is changed.
+    """Plan the fixes of what is found, in files and (with --endpoint) in Azure, and show them. Nothing is changed.
 
     `pfdoctor apply plan.json` then runs exactly the plan that `-o plan.json` saved.
 
-    Exit codes: 0 planned, 2 usage, 5 nothing to examine, 8 changes are pending (with --detailed-exitcode).
+    Exit codes: 0 planned, 2 usage, 4 not logged in, 5 nothing to examine, 8 changes are pending (with
+    --detailed-exitcode).
     """
     from pathlib import Path
 
+    from pfdoctor.cli.live import Live
     from pfdoctor.cli.output import STDOUT, print_lines, say, width, write
     from pfdoctor.cli.own_rules import load
-    from pfdoctor.cli.planning import diff_of, make_plan, survey
+    from pfdoctor.cli.planning import diff_of, make_plan, survey, survey_live
     from pfdoctor.cli.run import given_paths
     from pfdoctor.cli.select import find, split
+    from pfdoctor.cli.target import Given
     from pfdoctor.core.model import Level
     from pfdoctor.core.plan import to_json
+    from pfdoctor.report.handoff import sheet
     from pfdoctor.report.json import dump
     from pfdoctor.report.plan import render
     from pfdoctor.report.style import visible
 
     catalogue = load(rules)
     wanted = {one.id for pattern in split(rule) for one in find(catalogue, pattern)}
-    ground = survey([Path(path) for path in given_paths(paths, files_from)])
+    live = Live(
+        Given(subscription, resource_group, workspace, endpoint, deployment, from_az_config),
+        cloud,
+        credential,
+        probe,
+        probe_score,
+        timeout,
+        progress=True,
+    )
+    named = [Path(path) for path in given_paths(paths, files_from)] if paths or files_from or not live.given.any else []
+    live = live._replace(planned=bool(named))
+    ground = survey_live(named, live, catalogue) if live.given.any else survey(named)
     for problem in ground.problems:
         say(visible(f"{problem['path']}: {problem['detail']}"))
     made = make_plan(
@@ -69,7 +119,9 @@ def plan(
     )
     if output is not None:
         write(dump(to_json(made)), output)
-    if output != STDOUT:
+    if hand_off is not None:
+        write(sheet(made), hand_off)
+    if STDOUT not in (output, hand_off):
         print_lines(render(made, diff_of(made, ground.root), width(), verbose=verbose > 0), color)
         if made.steps and output is not None:
             say(visible(f"saved; apply it with: pfdoctor apply {output}"))

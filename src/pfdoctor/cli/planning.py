@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from pfdoctor.cli.gather import combine, likely
 from pfdoctor.collect.folder import scan
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Finding, Json, Level, NoInputError, PfdoctorError
-from pfdoctor.core.plan import Plan, Planner, RefusedError, StaleError
+from pfdoctor.core.plan import Plan, Planner, RefusedError, StaleError, Target
+from pfdoctor.core.plan.resource import NOTHING, Resources
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.edit.diff import diff
 from pfdoctor.edit.sources import FileSources
+
+if TYPE_CHECKING:
+    from pfdoctor.cli.live import Live
 
 
 class Ground(NamedTuple):
@@ -23,6 +28,19 @@ class Ground(NamedTuple):
     root: Path
     cases: tuple[Facts, ...]
     problems: tuple[dict[str, Json], ...]
+    resources: Resources = NOTHING
+    live: Target | None = None
+
+
+def survey_live(paths: Sequence[Path], live: Live, catalogue: Catalogue) -> Ground:
+    """Collect the endpoint, with the files that define it if there are any, and the bodies that a plan may change."""
+    files = survey(paths) if paths else Ground((), Path.cwd(), (), ())
+    meant = likely(files.cases, "the endpoint") if files.cases else None
+    view = meant.document.get("declared") if meant is not None else None
+    if meant is not None:
+        live = live.of_files(meant)
+    cases = tuple(combine(files.cases, live.collect(catalogue, view), []))
+    return files._replace(cases=cases, resources=live.resources(cases), live=live.target())
 
 
 def survey(paths: Sequence[Path]) -> Ground:
@@ -48,16 +66,16 @@ def make_plan(
     what_if: bool = True,
 ) -> Plan:
     """The plan that mends what is wanted and found."""
-    planner = Planner(catalogue, FileSources(ground.root), judge(catalogue), most)
+    planner = Planner(catalogue, FileSources(ground.root), judge(catalogue), most, ground.resources)
     paths = [path.as_posix() for path in ground.paths]
-    return planner.plan(ground.cases, paths, wanted, what_if=what_if)
+    return planner.plan(ground.cases, paths, wanted, what_if=what_if, live=ground.live)
 
 
 def diff_of(plan: Plan, root: Path) -> list[str]:
     """The unified diff of all that the plan changes. Raises StaleError where the files are not as it expects them."""
     sources = FileSources(root)
     try:
-        after, _ = sources.after([step.edit for step in plan.steps])
+        after, _ = sources.after(plan.file_edits())
     except RefusedError as error:
         raise StaleError(f"{error}: plan again") from error
     return list(diff(sources, after, plan.files()))
@@ -65,6 +83,8 @@ def diff_of(plan: Plan, root: Path) -> list[str]:
 
 def root_of(plan: Plan, name: str) -> Path:
     """The folder that the plan's files are relative to: found from its paths, as when it was made."""
+    if not plan.paths and plan.live is not None:
+        return Path.cwd()
     missing = [path for path in plan.paths if not Path(path).exists()]
     if missing:
         raise PfdoctorError(f"{name} is for {missing[0]}, which is not here: run apply where the plan was made")

@@ -46,8 +46,11 @@ class Guard:
             raise RefusedRequestError(f"refused: {method} {path}")
         if any(name.lower() in _OVERRIDES for name in headers):
             raise RefusedRequestError(f"refused: {method} {path} with another method in its headers")
-        if method != "GET" and not (method == "POST" and self._reads(path)):
+        if method != "GET" and not self._allows(method, path):
             raise RefusedRequestError(f"refused: {method} {path} is no read")
+
+    def _allows(self, method: str, path: str) -> bool:
+        return method == "POST" and self._reads(path)
 
     def _reads(self, path: str) -> bool:
         return path in self._posts

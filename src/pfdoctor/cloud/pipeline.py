@@ -80,7 +80,7 @@ class _Sockets:
             pause = min(0.02, pause + 0.001)
 
 
-class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
+class GuardedTransport(AsyncHttpTransport[Any, Any]):
     """A transport through which only what its guard allows can leave."""
 
     def __init__(self, guard: Guard, limits: Limits, environment: Mapping[str, str]) -> None:
@@ -120,7 +120,7 @@ class ReadOnlyTransport(AsyncHttpTransport[Any, Any]):
         await self._inner.close()
         await self._sockets.closed()
 
-    async def __aenter__(self) -> ReadOnlyTransport:  # noqa: PYI034 - Self needs Python 3.11
+    async def __aenter__(self) -> GuardedTransport:  # noqa: PYI034 - Self needs Python 3.11
         await self.open()
         return self
 
@@ -184,22 +184,22 @@ def arm_pipeline(
     The policy of azure-mgmt-core that registers resource providers is left out on purpose: it writes.
     """
     policies = [
-        *_headers(),
+        *headers(),
         RetryPolicy(limits),
         AsyncBearerTokenCredentialPolicy(credential, cloud.arm_scope, enable_cae=True),
         pacing or PacingPolicy(limits.sleep, limits.clock),
     ]
-    return AsyncPipeline(ReadOnlyTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
+    return AsyncPipeline(GuardedTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
 
 
 def endpoint_pipeline(
     host: str, environment: Mapping[str, str], limits: Limits, posts: Iterable[str] = ()
 ) -> AsyncPipeline[Any, Any]:
     """The pipeline to an endpoint: nothing is tried twice, so that what is measured is one request."""
-    return AsyncPipeline(ReadOnlyTransport(Guard(host, posts), limits, environment), _headers())
+    return AsyncPipeline(GuardedTransport(Guard(host, posts), limits, environment), headers())
 
 
-def _headers() -> list[Any]:
+def headers() -> list[Any]:
     return [
         RequestIdPolicy(),
         HeadersPolicy({"Accept": "application/json"}),

@@ -62,7 +62,36 @@ class AssignRole(NamedTuple):
     scope: str
 
 
-Action: TypeAlias = SetFact | RemoveFact | RenameKey | ChangeRequirement | CreateFile | MoveFile | AssignRole
+class RouteTraffic(NamedTuple):
+    """Send all of the endpoint's traffic to one deployment. The name may hold placeholders."""
+
+    deployment: str
+
+
+class EnableProvider(NamedTuple):
+    """Register a resource provider in the subscription. The namespace may hold placeholders."""
+
+    namespace: str
+
+
+class RefreshKeys(NamedTuple):
+    """Have the workspace fetch the current keys of what is attached to it. The name may hold placeholders."""
+
+    workspace: str
+
+
+Action: TypeAlias = (
+    SetFact
+    | RemoveFact
+    | RenameKey
+    | ChangeRequirement
+    | CreateFile
+    | MoveFile
+    | AssignRole
+    | RouteTraffic
+    | EnableProvider
+    | RefreshKeys
+)
 
 _KEYS: dict[str, tuple[str, ...]] = {
     "set": ("fact", "value"),
@@ -72,6 +101,9 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "create_file": ("path", "content"),
     "move_file": ("source", "to"),
     "assign_role": ("role", "scope"),
+    "route_traffic": ("deployment",),
+    "register_provider": ("namespace",),
+    "sync_keys": ("workspace",),
 }
 
 
@@ -98,7 +130,11 @@ def parse(raw: Json, schema: FactsSchema, item: FactPath | None, where: tuple[st
         return CreateFile(body["path"], body["content"])
     if kind == "move_file":
         return MoveFile(body["source"], body["to"])
-    return AssignRole(body["role"], body["scope"])
+    if kind == "assign_role":
+        return AssignRole(body["role"], body["scope"])
+    if kind == "route_traffic":
+        return RouteTraffic(body["deployment"])
+    return EnableProvider(body["namespace"]) if kind == "register_provider" else RefreshKeys(body["workspace"])
 
 
 def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
@@ -127,6 +163,19 @@ def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
                 " --assignee-principal-type ServicePrincipal"
                 f' --role "{render(role, texts, scope)}" --scope {render(where, texts, scope)}'
             )
+        case RouteTraffic(deployment):
+            name = _name_of("endpoint", scope)
+            return f'az ml online-endpoint update --name {name} --traffic "{render(deployment, texts, scope)}=100"'
+        case EnableProvider(namespace):
+            return f"az provider register --namespace {render(namespace, texts, scope)} --wait"
+        case RefreshKeys(workspace):
+            return f"az ml workspace sync-keys --name {render(workspace, texts, scope)}"
+
+
+def _name_of(section: str, scope: Scope) -> str:
+    body = (scope.facts.document.get(scope.view) or {}).get(section)
+    name = body.get("name") if isinstance(body, dict) else None
+    return name if isinstance(name, str) else f"<name of the {section}>"
 
 
 def _endpoint_principal(scope: Scope) -> str:

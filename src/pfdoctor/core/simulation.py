@@ -10,19 +10,22 @@ import copy
 from collections.abc import Iterator
 from itertools import pairwise
 
+from pfdoctor.core import live_effects
 from pfdoctor.core.action import (
     Action,
     AssignRole,
     ChangeRequirement,
     CreateFile,
+    EnableProvider,
     MoveFile,
     RemoveFact,
     RenameKey,
+    RouteTraffic,
     SetFact,
     concrete_keys,
 )
 from pfdoctor.core.condition import Scope
-from pfdoctor.core.facts import FactPath, Facts, Found
+from pfdoctor.core.facts import Facts, Found
 from pfdoctor.core.model import Json, Unknown
 
 PREDICTED = Unknown("to-be-collected", "not known before the change is made and the facts are collected again")
@@ -112,27 +115,61 @@ _FAULTS = frozenset(
 def simulate(action: Action, facts: Facts, view: str, item: Found | None = None) -> Facts:
     """The facts after the action, whose placeholders are filled in."""
     document = copy.deepcopy(facts.document)
+    if isinstance(action, SetFact | RemoveFact | RenameKey):
+        # a path such as live.deployment… names its view itself
+        keys = concrete_keys(Scope(facts, view, item).look_up(action.fact).path)
+        _edit(document, str(keys[0]), keys[1:], action)
+        return Facts(document)
     body = document.get(view)
     if not isinstance(body, dict):
         return facts
     match action:
-        case SetFact(fact, value):
-            keys = _keys(fact, facts, view, item)
-            _follow(body, keys)
-            _put(document, [view, *keys], value)
-        case RemoveFact(fact):
-            keys = _keys(fact, facts, view, item)
-            _follow(body, keys)
-            _put(document, [view, *keys], None)
-        case RenameKey(fact, to):
-            _rename(body, _keys(fact, facts, view, item), to)
         case ChangeRequirement(name, line):
             _require(body, name, line)
         case CreateFile() | MoveFile():
             _forget(body, _FILES_CHANGED)
-        case AssignRole():
-            return facts
+        case _:
+            live = document.get("live")
+            if isinstance(live, dict):
+                _in_azure(live, action)
     return Facts(document)
+
+
+def _edit(
+    document: dict[str, Json], view: str, keys: list[str | int], action: SetFact | RemoveFact | RenameKey
+) -> None:
+    body = document.get(view)
+    if not isinstance(body, dict):
+        return
+    if view == "live":
+        replaced = {"environment": live_effects.REPLACED, "deployment": live_effects.RESTARTED}
+        _forget(body, replaced.get(str(keys[0]), live_effects.ROUTED))
+        if keys == ["environment", "version"]:
+            # another version is another environment: nobody has read it whole
+            body["environment"] = dict(_UNKNOWN)
+            return
+    match action:
+        case SetFact(_, value):
+            _follow(body, keys)
+            _put(document, [view, *keys], value)
+        case RemoveFact():
+            _follow(body, keys)
+            _put(document, [view, *keys], None)
+        case RenameKey(_, to):
+            _rename(body, keys, to)
+
+
+def _in_azure(live: dict[str, Json], action: Action) -> None:
+    match action:
+        case AssignRole(role, scope):
+            live_effects.grant(live, role, scope)
+        case RouteTraffic(deployment):
+            live_effects.route(live, deployment)
+            _forget(live, live_effects.ROUTED)
+        case EnableProvider(namespace):
+            live_effects.register(live, namespace)
+        case _:
+            _forget(live, live_effects.RESTARTED)
 
 
 def source_of(scope: Scope, facts: Facts) -> Found | None:
@@ -155,11 +192,6 @@ def source_of(scope: Scope, facts: Facts) -> Found | None:
 
 
 _SOURCES = ("flow.nodes[", "flow.outputs[", "deployment.environment_variables.")
-
-
-def _keys(fact: FactPath, facts: Facts, view: str, item: Found | None) -> list[str | int]:
-    """Keys below the view."""
-    return concrete_keys(Scope(facts, view, item).look_up(fact).path)[1:]
 
 
 def _put(document: dict[str, Json], keys: list[str | int], value: Json) -> None:

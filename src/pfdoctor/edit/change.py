@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from pfdoctor.core.plan.step import (
-    Edit,
+    FileEdit,
     MovedFile,
     NewFile,
     RefusedError,
@@ -28,7 +28,7 @@ _MARK = b"\xef\xbb\xbf"
 _FLOW_FILE = re.compile(r"(?:.*/)?flow\.(?:dag|flex)\.ya?ml")
 
 
-def changed(edit: Edit, read: Read) -> dict[str, bytes | None]:
+def changed(edit: FileEdit, read: Read) -> dict[str, bytes | None]:
     """The new bytes of the files that the edit changes, None for one that goes; nothing where it changes nothing.
 
     Raises RefusedError with the file and the reason.
@@ -39,7 +39,7 @@ def changed(edit: Edit, read: Read) -> dict[str, bytes | None]:
         raise RefusedError(f"{edit.file}: {error}") from error
 
 
-def _changed(edit: Edit, read: Read) -> dict[str, bytes | None]:
+def _changed(edit: FileEdit, read: Read) -> dict[str, bytes | None]:
     old = read(edit.file)
     match edit:
         case NewFile(file, content):

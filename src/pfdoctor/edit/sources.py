@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pfdoctor.core.plan.step import Edit, RefusedError, YamlPath
+from pfdoctor.core.plan.step import FileEdit, RefusedError, YamlPath
 from pfdoctor.edit.change import changed
 from pfdoctor.edit.tree import path_at
 from pfdoctor.yaml_document import MAX_BYTES
@@ -50,7 +50,7 @@ class FileSources:
             raise RefusedError(f"{file}: it is not written in UTF-8") from error
         return path_at(text, line, column)
 
-    def after(self, edits: Sequence[Edit]) -> tuple[FileSources, tuple[bool, ...]]:
+    def after(self, edits: Sequence[FileEdit]) -> tuple[FileSources, tuple[bool, ...]]:
         trial = FileSources(self._root, self.edited)
         changes = []
         for edit in edits:

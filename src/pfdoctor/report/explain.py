@@ -133,8 +133,14 @@ def _action(kind: str, body: dict[str, Json]) -> str:
             return f"create {body['path']} holding: {_yaml(body['content'])}"
         case "move_file":
             return f"move {body['source']} to {body['to']}"
-        case _:
+        case "assign_role":
             return f"assign the role {body['role']} at {body['scope']}"
+        case "route_traffic":
+            return f"send all of the endpoint's traffic to {body['deployment']}"
+        case "register_provider":
+            return f"register the resource provider {body['namespace']}"
+        case _:
+            return f"sync the keys of the workspace {body['workspace']}"
 
 
 def _yaml(value: Json) -> str:

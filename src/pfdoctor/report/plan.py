@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pfdoctor.core.model import Level
 from pfdoctor.core.plan import Fix, Forecast, Outcome, Plan, Step
+from pfdoctor.core.plan.step import place_of
 from pfdoctor.report.style import EMPTY, Line, Span, Style, count, line, visible, wrap
 
 _LEVEL: dict[Level, Style] = {Level.SAFE: "good", Level.REVIEW: "warning", Level.MANUAL: "error"}
@@ -17,7 +18,7 @@ def render(plan: Plan, diff: Iterable[str], width: int, *, verbose: bool = False
     steps = {step.id: step for step in plan.steps}
     for fix in plan.fixes:
         lines += [*_fix(fix, [steps[number] for number in fix.steps], width), EMPTY]
-    lines += [*render_diff(diff), EMPTY] if plan.steps else []
+    lines += [*render_diff(diff), EMPTY] if plan.files() else []
     lines += _not_planned(plan, width, verbose=verbose)
     if plan.forecast is not None and plan.steps:
         lines += [*_forecast(plan.forecast, width), EMPTY]
@@ -30,7 +31,9 @@ def footer(plan: Plan) -> str:
     if not plan.steps:
         return "no changes: nothing that was found can be fixed by a plan" if plan.not_planned else "no changes"
     levels = [f"{number} {level}" for level in Level if (number := sum(1 for one in plan.steps if one.level is level))]
-    return f"{count(len(plan.steps), 'step')} in {count(len(plan.files()), 'file')}: {', '.join(levels)}"
+    azure = len({place_of(step.edit) for step in plan.azure})
+    places = [count(number, what) for number, what in ((len(plan.files()), "file"), (azure, "resource")) if number]
+    return f"{count(len(plan.steps), 'step')} in {' and '.join(places)}: {', '.join(levels)}"
 
 
 def render_diff(diff: Iterable[str]) -> Iterator[Line]:
@@ -59,9 +62,12 @@ def _fix(fix: Fix, steps: Sequence[Step], width: int) -> Iterator[Line]:
     yield from wrap((*head, Span(f" [{fix.level}]", _LEVEL[fix.level])), width, rest="    ")
     yield from wrap((Span(visible(fix.message), "dim"),), width, first="    ", rest="    ")
     for step in steps:
-        where = (Span(f"{step.id} ", "strong"), Span(visible(step.edit.file), "place"))
+        where = (Span(f"{step.id} ", "strong"), Span(visible(place_of(step.edit)), "place"))
         yield from wrap((*where, Span(f": {visible(step.title)}")), width, first="  ", rest="      ")
         yield from wrap((Span(f"{step.effect}. Undo: {visible(step.inverse)}", "dim"),), width, "      ", "      ")
+        if step.permitted is False:
+            text = f"you may not do this: it needs {visible(step.needs)}; --hand-off FILE writes what to ask for"
+            yield from wrap((Span(text, "warning"),), width, "      ", "      ")
 
 
 def _not_planned(plan: Plan, width: int, *, verbose: bool) -> Iterator[Line]:

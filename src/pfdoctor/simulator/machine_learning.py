@@ -97,6 +97,13 @@ def list_datastore_secrets(call: Call) -> Answer:
     return Answer(200, {"secretsType": kind, **known})
 
 
+@routes.action(_WORKSPACE, "resynckeys")
+def resync_keys(call: Call) -> Answer:
+    """Keys are read where they are used, so there is nothing to fetch."""
+    call.existing()
+    return Answer(200)
+
+
 # ---------------------------------------------------------------------------------------------------- endpoint access
 
 

@@ -14,12 +14,14 @@ from pfdoctor.core.plan.step import (
     Forecast,
     NotPlanned,
     Outcome,
+    PassingError,
     Plan,
     PlanError,
     RefusedError,
     Sources,
     StaleError,
     Step,
+    Target,
 )
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Forecast",
     "NotPlanned",
     "Outcome",
+    "PassingError",
     "Plan",
     "PlanError",
     "Planner",
@@ -35,6 +38,7 @@ __all__ = [
     "Sources",
     "StaleError",
     "Step",
+    "Target",
     "from_json",
     "to_json",
 ]

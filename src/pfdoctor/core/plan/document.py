@@ -12,6 +12,7 @@ from pfdoctor.core.plan.step import (
     Plan,
     PlanError,
     Step,
+    Target,
     edit_from_json,
     edit_to_json,
     touched,
@@ -23,6 +24,7 @@ def to_json(plan: Plan) -> dict[str, Json]:
     return {
         "schema": SCHEMA_NAME,
         "paths": list(plan.paths),
+        "live": None if plan.live is None else plan.live._asdict(),
         "fixes": [{**one._asdict(), "level": str(one.level), "steps": list(one.steps)} for one in plan.fixes],
         "steps": [
             {
@@ -61,7 +63,7 @@ def _plan(document: dict[str, Json]) -> Plan:
     stray = sorted({step for fix in fixes for step in fix.steps} - known)
     if stray or len(known) != len(steps):
         raise ValueError(f"a fix names the step {stray[0]}, which is not there" if stray else "two steps have one id")
-    forecast = document["forecast"]
+    forecast, live = document["forecast"], document["live"]
     return Plan(
         paths=tuple(map(str, document["paths"])),
         fixes=fixes,
@@ -70,6 +72,7 @@ def _plan(document: dict[str, Json]) -> Plan:
         forecast=None
         if forecast is None
         else Forecast(**{key: tuple(Outcome(**one) for one in outcomes) for key, outcomes in forecast.items()}),
+        live=None if live is None else Target(**live),
     )
 
 

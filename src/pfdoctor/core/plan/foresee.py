@@ -10,6 +10,10 @@ from pfdoctor.core.firing import firing, identity
 from pfdoctor.core.model import CaseResult, Finding, Json, Status
 from pfdoctor.core.plan.step import Forecast, Outcome
 from pfdoctor.core.rule import Catalogue
+from pfdoctor.core.simulation import PREDICTED
+
+DRIFT = "drift"
+"""The category of rules that compare files with Azure."""
 
 
 def foresee(
@@ -29,8 +33,14 @@ def foresee(
         then = judge(expected)
         later = proven(then)
         open_rules = {one.rule for one in then.unknown} | set(then.outcomes[Status.UNKNOWN])
+        # a container that is started anew writes another log
+        restarted = _is_restarted(expected)
         for fingerprint, outcome in now.items():
-            left = "remaining" if fingerprint in later else "undecided" if outcome.rule in open_rules else "solved"
+            by_log = restarted and "logs" in catalogue.rules[outcome.rule].requires
+            if fingerprint in later:
+                left = "undecided" if by_log else "remaining"
+            else:
+                left = "undecided" if outcome.rule in open_rules else "solved"
             found[left][fingerprint] = outcome
         introduced, revealed = compare(catalogue, (facts, result), later)
         found["introduced"] |= {one.fingerprint: one for one in introduced}
@@ -60,6 +70,13 @@ def compare(
 def rejoins(facts: Facts, expected: Facts) -> bool:
     """Whether the names by which a deployment is joined to its parts change: files may then belong to another case."""
     return _names(facts) != _names(expected)
+
+
+def _is_restarted(facts: Facts) -> bool:
+    """Whether the prediction includes a roll-out: then nobody knows the state it will end in."""
+    deployment = (facts.document.get("live") or {}).get("deployment")
+    state = deployment.get("provisioning_state") if isinstance(deployment, dict) else None
+    return isinstance(state, dict) and state == PREDICTED.to_json()
 
 
 def _names(facts: Facts) -> list[Json]:

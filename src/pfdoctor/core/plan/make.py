@@ -11,11 +11,27 @@ from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
 from pfdoctor.core.facts import Facts, Found
 from pfdoctor.core.firing import firing, identity
-from pfdoctor.core.model import CaseResult, Finding, Level
-from pfdoctor.core.plan.foresee import compare, foresee, proven, rejoins
-from pfdoctor.core.plan.resolve import LEAST, rendered, resolve
-from pfdoctor.core.plan.step import Edit, Fix, NotPlanned, Plan, RefusedError, Sources, Step, touched
-from pfdoctor.core.plan.words import effect_of, inverse_of, title_of
+from pfdoctor.core.model import CaseResult, Finding, Json, Level
+from pfdoctor.core.plan.along import along
+from pfdoctor.core.plan.foresee import DRIFT, compare, foresee, proven, rejoins
+from pfdoctor.core.plan.live import changes_anything
+from pfdoctor.core.plan.merge import merged
+from pfdoctor.core.plan.permitted import is_permitted
+from pfdoctor.core.plan.resolve import least_level, rendered, resolve
+from pfdoctor.core.plan.resource import (
+    NOTHING,
+    AzureEdit,
+    BodyChange,
+    GrantRole,
+    NewVersion,
+    Resources,
+    UpdateDeployment,
+    UpdateEndpoint,
+    digest,
+)
+from pfdoctor.core.plan.reversible import refused_again
+from pfdoctor.core.plan.step import Edit, Fix, NotPlanned, Plan, RefusedError, Sources, Step, Target, touched
+from pfdoctor.core.plan.words import effect_of, inverse_of, needs_of, title_of
 from pfdoctor.core.rule import Catalogue, RemedySpec, Rule
 from pfdoctor.core.simulation import simulate, source_of
 
@@ -33,12 +49,22 @@ class Chosen(NamedTuple):
 
 
 class Planner:
-    """Plans for any number of cases over one set of files. `judge` runs every rule on facts that were collected."""
+    """Plans for any number of cases over one set of files and `resources`, raw bodies as they were read.
+
+    `judge` runs every rule on facts that were collected.
+    """
 
     def __init__(
-        self, catalogue: Catalogue, sources: Sources, judge: Callable[[Facts], CaseResult], most: Level = Level.REVIEW
+        self,
+        catalogue: Catalogue,
+        sources: Sources,
+        judge: Callable[[Facts], CaseResult],
+        most: Level = Level.REVIEW,
+        resources: Resources = NOTHING,
     ) -> None:
         self._catalogue = catalogue
+        self._cases: Sequence[Facts] = ()
+        self._resources = resources
         self._untouched = sources
         self._sources = sources
         self._judge = judge
@@ -58,10 +84,11 @@ class Planner:
         wanted: Callable[[Finding], bool] = lambda _: True,
         *,
         what_if: bool = True,
+        live: Target | None = None,
     ) -> Plan:
         """The plan that mends the wanted findings. What is safe comes first, to be applied without the rest."""
         results = [self._judge(facts) for facts in cases]
-        self._facts = list(cases)
+        self._cases, self._facts = cases, list(cases)
         findings = [
             (case, finding)
             for case, result in enumerate(results)
@@ -73,7 +100,8 @@ class Planner:
         forecast = None
         if what_if:
             forecast = foresee(self._catalogue, tuple(zip(cases, results, strict=True)), self._facts, self._judge)
-        return Plan(tuple(paths), tuple(self._fixes), tuple(self._steps), tuple(self._not_planned), forecast)
+        fixes, steps = merged(self._fixes, [self._finished(step) for step in self._steps])
+        return Plan(tuple(paths), fixes, tuple(map(self._worded, steps)), tuple(self._not_planned), forecast, live)
 
     def _rank(self, case: int, finding: Finding) -> int:
         rule = self._catalogue.rules[finding.rule]
@@ -131,9 +159,11 @@ class Planner:
                 raise harm or error from error
             now = (self._facts[case], self._judge(self._facts[case]))
             introduced, _ = compare(self._catalogue, now, proven(self._judge(chosen.facts)))
-            if not introduced:
+            # that files and Azure differ until both are mended, or until the files are deployed, is no harm
+            harmful = [one for one in introduced if self._catalogue.rules[one.rule].category != DRIFT]
+            if not harmful:
                 return chosen
-            harm = RefusedError(f"it would make {introduced[0].rule} true: {introduced[0].message}")
+            harm = RefusedError(f"it would make {harmful[0].rule} true: {harmful[0].message}")
 
     def _not_apart(self, case: int, chosen: Chosen) -> None:
         """Refuses to change which files belong together in one plan with fixes of other cases: all would be guesses."""
@@ -162,20 +192,25 @@ class Planner:
         if scope is not None:
             raise RefusedError(refusals[0] if refusals else "no fix that can be planned mends it")
         if not any(chosen.changes) and not any(self._same_step(edit) for edit in chosen.edits):
-            raise RefusedError("the files already hold what the fix would write")
+            raise RefusedError("what the fix would write is there already")
         return chosen
 
     def _add(self, chosen: Chosen, spec: RemedySpec, scope: Scope) -> Chosen:
         actions = [rendered(action, spec.texts, scope) for action in spec.actions]
-        edits = [edit for action in actions for edit in resolve(action, scope, self._untouched)]
+        edits = [edit for action in actions for edit in resolve(action, scope, self._untouched, self._resources)]
         for edit in edits:
             self._not_against(edit)
-        sources, changes = chosen.sources.after(edits)
+        for action in along(actions, edits, scope, self._catalogue.schema):
+            more = self._possible(action, scope, chosen.sources, edits)
+            if more:
+                actions.append(action)
+                edits += more
+        sources, changes = self._tried(chosen.sources, edits)
         facts = chosen.facts
         item = source_of(scope, facts)
         for action in actions:
             facts = simulate(action, facts, scope.view, item)
-        level = max((chosen.level, spec.level, *(LEAST.get(type(edit), Level.SAFE) for edit in edits)), key=_rank_of)
+        level = max((chosen.level, spec.level, *map(least_level, edits)), key=_rank_of)
         return Chosen(
             (*chosen.titles, message.render(spec.title, spec.texts, scope)),
             level,
@@ -185,6 +220,17 @@ class Planner:
             sources,
             (*chosen.changes, *changes),
         )
+
+    def _possible(self, action: Action, scope: Scope, sources: Sources, edits: list[Edit]) -> tuple[Edit, ...]:
+        """The edits of what need not be done; none where they cannot be made."""
+        try:
+            more = resolve(action, scope, self._untouched, self._resources)
+            for edit in more:
+                self._not_against(edit)
+            self._tried(sources, [*edits, *more])
+        except RefusedError:
+            return ()
+        return more
 
     def _not_against(self, edit: Edit) -> None:
         """Refuses an edit of what another fix edits in another way."""
@@ -212,17 +258,47 @@ class Planner:
         return next((step for step in self._steps if _equal(step.edit, edit)), None)
 
     def _step(self, edit: Edit, level: Level, case: int) -> Step:
-        files = touched(edit)
         return Step(
             id=len(self._steps) + 1,
             edit=edit,
             level=level,
             title=title_of(edit),
-            needs=f"permission to write {' and '.join(files)}",
+            needs=needs_of(edit),
             effect=effect_of(edit, self._facts[case]),
             inverse=inverse_of(edit),
-            expects={file: self._untouched.digest(file) for file in files},
+            expects={},
+            permitted=is_permitted(edit, self._facts[case]),
         )
+
+    def _tried(self, sources: Sources, edits: Sequence[Edit]) -> tuple[Sources, tuple[bool, ...]]:
+        """The files after the edits, and which of all edits change anything."""
+        after, changed = sources.after([edit for edit in edits if not isinstance(edit, AzureEdit)])
+        of_files = iter(changed)
+        return after, tuple(
+            changes_anything(edit, self._resources) if isinstance(edit, AzureEdit) else next(of_files) for edit in edits
+        )
+
+    def _finished(self, step: Step) -> Step:
+        """The step with what it expects to find."""
+        edit = step.edit
+        if isinstance(edit, NewVersion):
+            expects = {edit.base: digest(self._resources.body(edit.base)), edit.target: None}
+        elif isinstance(edit, UpdateDeployment | UpdateEndpoint):
+            expects = {edit.target: digest(self._resources.body(edit.target))}
+        elif isinstance(edit, GrantRole):
+            expects = {edit.target: None}
+        elif isinstance(edit, AzureEdit):
+            expects = {}
+        else:
+            expects = {file: self._untouched.digest(file) for file in touched(edit)}
+        return step._replace(expects=expects)
+
+    def _worded(self, step: Step) -> Step:
+        """A step that was merged says all that it does, and whether Azure will take it back."""
+        if not isinstance(step.edit, AzureEdit):
+            return step
+        inverse = refused_again(step.edit, self._resources, self._cases) or step.inverse
+        return step._replace(title=title_of(step.edit), inverse=inverse)
 
     def _spread(self, case: int, chosen: Chosen) -> None:
         """A file may belong to several cases: the others will see the same change."""
@@ -237,7 +313,7 @@ class Planner:
     def _edits_in(self, case: int, action: Action, view: str, item: Found | None) -> tuple[Edit, ...]:
         """What the action would come to in another case; nothing where that case has no such fact."""
         try:
-            return resolve(action, Scope(self._facts[case], view, item), self._untouched)
+            return resolve(action, Scope(self._facts[case], view, item), self._untouched, self._resources)
         except (RefusedError, LookupError, TypeError):
             return ()
 
@@ -260,13 +336,25 @@ def _equal(left: Edit, right: Edit) -> bool:
     """Whether both do the same; what a value was before does not matter."""
     if type(left) is not type(right):
         return False
-    return all(getattr(left, name) == getattr(right, name) for name in left._fields if name != "old")
+    return all(_without_old(getattr(left, name)) == _without_old(getattr(right, name)) for name in _compared(left))
+
+
+def _compared(edit: Edit) -> list[str]:
+    return [name for name in edit._fields if name != "old"]
+
+
+def _without_old(value: Json) -> Json:
+    if isinstance(value, tuple):
+        return tuple(one._replace(old=None) if isinstance(one, BodyChange) else one for one in value)
+    return value
 
 
 def _overlap(left: Edit, right: Edit) -> bool:
     """Whether two different edits speak of the same place."""
     if not set(touched(left)) & set(touched(right)):
         return False
+    if isinstance(left, AzureEdit) or isinstance(right, AzureEdit):
+        return any(_meet(one, other) for one in _changes(left) for other in _changes(right))
     one, other = getattr(left, "path", None), getattr(right, "path", None)
     if one is not None and other is not None:
         shared = min(len(one), len(other))
@@ -274,3 +362,14 @@ def _overlap(left: Edit, right: Edit) -> bool:
     names = getattr(left, "name", None), getattr(right, "name", None)
     # two packages of one file are two places; a file that is created or moved is one place altogether
     return None in names or names[0] == names[1]
+
+
+def _changes(edit: Edit) -> tuple[BodyChange, ...]:
+    changes: tuple[BodyChange, ...] = getattr(edit, "changes", ())
+    return changes
+
+
+def _meet(one: BodyChange, other: BodyChange) -> bool:
+    """Whether two changes of one body cannot both be made."""
+    shared = min(len(one.path), len(other.path))
+    return one.path[:shared] == other.path[:shared] and one._replace(old=None) != other._replace(old=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pfdoctor.core import message
 from pfdoctor.core.action import (
     Action,
-    AssignRole,
     ChangeRequirement,
     CreateFile,
     MoveFile,
@@ -17,7 +16,9 @@ from pfdoctor.core.action import (
 from pfdoctor.core.condition import Scope
 from pfdoctor.core.facts import FactPath, members
 from pfdoctor.core.model import Json, Level, Unknown
+from pfdoctor.core.plan.live import LIVE_ACTIONS, resolve_live
 from pfdoctor.core.plan.place import spelled, spot_of
+from pfdoctor.core.plan.resource import AzureEdit, Resources
 from pfdoctor.core.plan.step import (
     Edit,
     MovedFile,
@@ -31,8 +32,11 @@ from pfdoctor.core.plan.step import (
 )
 from pfdoctor.core.simulation import normalised
 
-LEAST: dict[type, Level] = {MovedFile: Level.REVIEW}
-"""The least strict level of a kind of edit; of all others it is safe, and the remedy decides."""
+
+def least_level(edit: Edit) -> Level:
+    """The least strict level of an edit; of most it is safe, and the remedy decides. No write to Azure is safe."""
+    return Level.REVIEW if isinstance(edit, AzureEdit | MovedFile) else Level.SAFE
+
 
 _TOKENS = ("[redacted", "(unknown)", "(none)")
 
@@ -46,6 +50,8 @@ def rendered(action: Action, texts: dict[str, FactPath], scope: Scope) -> Action
             raise RefusedError("a value that it would write is not known here")
         return result
 
+    if isinstance(action, LIVE_ACTIONS):
+        return type(action)(*map(text, action))
     match action:
         case SetFact(fact, value):
             if isinstance(value, str):
@@ -59,12 +65,14 @@ def rendered(action: Action, texts: dict[str, FactPath], scope: Scope) -> Action
             return CreateFile(text(path), text(content))
         case MoveFile(source, to):
             return MoveFile(text(source), text(to))
-        case RemoveFact() | AssignRole():
+        case RemoveFact():
             return action
 
 
-def resolve(action: Action, scope: Scope, sources: Sources) -> tuple[Edit, ...]:
+def resolve(action: Action, scope: Scope, sources: Sources, resources: Resources) -> tuple[Edit, ...]:
     """The edits of a rendered action; none for a fact that restates another. Raises RefusedError with the reason."""
+    if isinstance(action, LIVE_ACTIONS) or _is_live(action, scope):
+        return resolve_live(action, scope, resources)
     match action:
         case SetFact() | RemoveFact() | RenameKey():
             return _edit_of_fact(action, scope, sources)
@@ -74,8 +82,15 @@ def resolve(action: Action, scope: Scope, sources: Sources) -> tuple[Edit, ...]:
             return (NewFile(_in_flow_folder(path, scope), content),)
         case MoveFile(source, to):
             return (MovedFile(_in_flow_folder(source, scope), _in_flow_folder(to, scope)),)
-        case AssignRole():
-            raise RefusedError("it is a change of the workspace, not of a file")
+        case _:
+            raise RefusedError("it is no change of a file")
+
+
+def _is_live(action: Action, scope: Scope) -> bool:
+    """Whether the fact was told by Azure: its path names the view, or the rule ran on that."""
+    if isinstance(action, SetFact | RemoveFact | RenameKey):
+        return scope.look_up(action.fact).path.startswith("live.")
+    return False
 
 
 def _edit_of_fact(action: SetFact | RemoveFact | RenameKey, scope: Scope, sources: Sources) -> tuple[Edit, ...]:
@@ -83,7 +98,7 @@ def _edit_of_fact(action: SetFact | RemoveFact | RenameKey, scope: Scope, source
     spot = spot_of(found.path, scope.facts, sources)
     if spot is None:
         return ()
-    old = found.value.to_json() if isinstance(found.value, Unknown) else found.value
+    old = found.value.to_json() if isinstance(found.value, Unknown) else spelled(found.path, found.value, scope.facts)
     match action:
         case SetFact(_, value):
             return (SetValue(spot.file, spot.path, spelled(found.path, value, scope.facts), old),)

@@ -1,7 +1,6 @@
 """The nouns of a plan: edits, steps, fixes, what could not be planned, and the forecast.
 
-An edit is what a step does. Edits of files are all there are so far; an edit of another kind (a role assignment, a new
-version of an environment) joins the union `Edit`, and `Sources` and the apply layer learn to try and to perform it.
+An edit is what a step does: to a file (here), or to a resource in Azure (core/plan/resource.py).
 """
 
 from __future__ import annotations
@@ -9,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from pfdoctor.core.model import Json, Level, PfdoctorError
+from pfdoctor.core.model import Json, Level, PfdoctorError, short_id
+from pfdoctor.core.plan.resource import (
+    AZURE_KINDS,
+    AzureEdit,
+    BodyChange,
+    NewVersion,
+    UpdateDeployment,
+    UpdateEndpoint,
+)
 
 SCHEMA_NAME = "pfdoctor/plan/v1"
 
@@ -19,6 +26,10 @@ YamlPath: TypeAlias = tuple[str | int, ...]
 
 class RefusedError(Exception):
     """An edit that cannot be made, with the reason in words that follow a file's name or a colon."""
+
+
+class PassingError(RefusedError):
+    """An edit that could not be made this time; the same again may succeed."""
 
 
 class PlanError(PfdoctorError):
@@ -78,7 +89,8 @@ class MovedFile(NamedTuple):
     to: str
 
 
-Edit: TypeAlias = SetValue | RemoveValue | RenameEntry | WriteRequirement | NewFile | MovedFile
+FileEdit: TypeAlias = SetValue | RemoveValue | RenameEntry | WriteRequirement | NewFile | MovedFile
+Edit: TypeAlias = FileEdit | AzureEdit
 
 _KINDS: dict[str, type] = {
     "set": SetValue,
@@ -87,13 +99,15 @@ _KINDS: dict[str, type] = {
     "requirement": WriteRequirement,
     "create-file": NewFile,
     "move-file": MovedFile,
+    **AZURE_KINDS,
 }
 
 
 class Step(NamedTuple):
     """One edit, with what a person decides on and what applying checks before and after it.
 
-    `expects` maps each file it touches to the SHA-256 of its bytes when the plan was made (null: not there).
+    `expects` maps each file it touches to the SHA-256 of its bytes when the plan was made (null: not there), and each
+    resource to that of its content. `permitted`: whether whoever made the plan may do it; None where that is not known.
     """
 
     id: int
@@ -104,6 +118,7 @@ class Step(NamedTuple):
     effect: str
     inverse: str
     expects: dict[str, str | None]
+    permitted: bool | None = None
 
 
 class Fix(NamedTuple):
@@ -153,6 +168,21 @@ class Forecast(NamedTuple):
     undecided: tuple[Outcome, ...]
 
 
+class Target(NamedTuple):
+    """The endpoint that was examined, and how: what applying needs to look again.
+
+    `endpoint` is its resource id; `score` the file whose request was sent; `cloud` as it was named, null for the
+    environment's own; with `planned`, what the files declare of it need not exist yet.
+    """
+
+    endpoint: str
+    deployment: str | None = None
+    probe: bool = False
+    score: str | None = None
+    cloud: str | None = None
+    planned: bool = False
+
+
 class Plan(NamedTuple):
     """What would be done, in order. `paths` are those that were examined, as they were typed."""
 
@@ -161,10 +191,21 @@ class Plan(NamedTuple):
     steps: tuple[Step, ...]
     not_planned: tuple[NotPlanned, ...]
     forecast: Forecast | None
+    live: Target | None = None
 
     def files(self) -> tuple[str, ...]:
         """Every file that a step touches, each once."""
-        return tuple(dict.fromkeys(file for step in self.steps for file in touched(step.edit)))
+        edits = (step.edit for step in self.steps)
+        return tuple(dict.fromkeys(file for edit in edits if not isinstance(edit, AzureEdit) for file in touched(edit)))
+
+    def file_edits(self) -> list[FileEdit]:
+        """What the plan does to files, in order."""
+        return [step.edit for step in self.steps if not isinstance(step.edit, AzureEdit)]
+
+    @property
+    def azure(self) -> tuple[Step, ...]:
+        """The steps that change something in Azure."""
+        return tuple(step for step in self.steps if isinstance(step.edit, AzureEdit))
 
     def only(self, ids: set[int]) -> Plan:
         """The plan with these steps alone, and the fixes that they complete."""
@@ -182,23 +223,38 @@ class Sources(Protocol):
     def path_at(self, file: str, line: int, column: int) -> YamlPath | None:
         """The YAML path of what begins at a place of a file."""
 
-    def after(self, edits: Sequence[Edit]) -> tuple[Sources, tuple[bool, ...]]:
+    def after(self, edits: Sequence[FileEdit]) -> tuple[Sources, tuple[bool, ...]]:
         """The files after the edits, and whether each changed anything. Raises RefusedError."""
 
 
 def touched(edit: Edit) -> tuple[str, ...]:
-    """The files that an edit reads, writes, creates or takes away."""
+    """The files that an edit reads, writes, creates or takes away; of one of Azure the id of its resource."""
+    if isinstance(edit, AzureEdit):
+        return (edit.target,)
     return (edit.file, edit.to) if isinstance(edit, MovedFile) else (edit.file,)
+
+
+def place_of(edit: Edit) -> str:
+    """What the edit changes, as a person calls it: the file, or the tail of the resource's id."""
+    return short_id(edit.target) if isinstance(edit, AzureEdit) else edit.file
 
 
 def edit_to_json(edit: Edit) -> dict[str, Json]:
     kind = next(name for name, one in _KINDS.items() if type(edit) is one)
-    return {"kind": kind, **{key: list(value) if key == "path" else value for key, value in edit._asdict().items()}}
+    body: dict[str, Json] = {
+        "kind": kind,
+        **{key: list(value) if key == "path" else value for key, value in edit._asdict().items()},
+    }
+    if isinstance(edit, NewVersion | UpdateDeployment | UpdateEndpoint):
+        body["changes"] = [{**one._asdict(), "path": list(one.path)} for one in edit.changes]
+    return body
 
 
 def edit_from_json(body: dict[str, Json]) -> Edit:
     fields = {key: value for key, value in body.items() if key != "kind"}
     if "path" in fields:
         fields["path"] = tuple(fields["path"])
+    if "changes" in fields:
+        fields["changes"] = tuple(BodyChange(**{**one, "path": tuple(one["path"])}) for one in fields["changes"])
     edit: Edit = _KINDS[body["kind"]](**fields)
     return edit

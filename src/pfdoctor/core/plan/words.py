@@ -5,7 +5,19 @@ from __future__ import annotations
 import json
 
 from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, short_id
+from pfdoctor.core.plan.permitted import action_of
+from pfdoctor.core.plan.resource import (
+    AzureEdit,
+    BodyChange,
+    GrantRole,
+    NewVersion,
+    RegisterProvider,
+    SyncKeys,
+    UpdateDeployment,
+    UpdateEndpoint,
+)
+from pfdoctor.core.plan.reversible import IRREVERSIBLE
 from pfdoctor.core.plan.step import (
     Edit,
     MovedFile,
@@ -31,6 +43,8 @@ _IMAGE = "a file; it takes effect when the image is built again, which takes som
 
 def title_of(edit: Edit) -> str:
     """The edit in one line, without its file."""
+    if isinstance(edit, AzureEdit):
+        return _title_in_azure(edit)
     match edit:
         case SetValue(_, path, value, old):
             was = f" (was {_short(old)})" if old is not None and not isinstance(old, dict | list) else ""
@@ -49,9 +63,65 @@ def title_of(edit: Edit) -> str:
             return f"move {file} to {to}"
 
 
-def inverse_of(edit: Edit) -> str:
-    """How `pfdoctor undo` takes the step back, in words."""
+def _title_in_azure(edit: AzureEdit) -> str:
     match edit:
+        case GrantRole(scope, role, _, principal):
+            return f"assign {role} to {principal} at {short_id(scope)}"
+        case NewVersion(_, base, version, changes):
+            return f"register version {version}, a copy of {base.rpartition('/')[2]} with {_changes(changes)}"
+        case UpdateDeployment(_, changes) | UpdateEndpoint(_, changes):
+            return _changes(changes)
+        case RegisterProvider(_, namespace):
+            return f"register the resource provider {namespace}"
+        case SyncKeys(_):
+            return "fetch the current keys of the storage account, registry and the like"
+
+
+def _changes(changes: tuple[BodyChange, ...]) -> str:
+    return ", ".join(map(_change, changes))
+
+
+def _change(change: BodyChange) -> str:
+    where = _dotted(change.path[1:] if change.path[0] == "properties" else change.path)
+    if change.verb == "remove":
+        return f"remove {where}"
+    if change.verb == "rename":
+        return f"rename {where} to {change.value}"
+    was = f" (was {_short(_named(change.old))})" if change.old is not None else ""
+    return f"set {where} to {_short(_named(change.value))}{was}"
+
+
+def _named(value: Json) -> Json:
+    """A resource id by its tail."""
+    return short_id(value) if isinstance(value, str) else value
+
+
+def needs_of(edit: Edit) -> str:
+    """The permission that the step needs."""
+    if isinstance(edit, AzureEdit):
+        action, scope = action_of(edit)
+        return f"{action} at {short_id(scope)}"
+    return f"permission to write {' and '.join(touched(edit))}"
+
+
+def inverse_of(edit: Edit) -> str:
+    """How `pfdoctor undo` takes the step back, in words; what cannot be taken back says so."""
+    match edit:
+        case GrantRole():
+            return "the assignment is deleted, if pfdoctor created it and nobody changed it since"
+        case NewVersion(_, _, version, _):
+            return f"{IRREVERSIBLE}a version cannot be unmade; version {version} is archived, and nothing uses it"
+        case UpdateDeployment():
+            return (
+                "the deployment is written back as it was, in another roll-out, if nobody changed it since and Azure "
+                "still accepts what was there"
+            )
+        case UpdateEndpoint():
+            return "the endpoint is written back as it was, if nobody changed it since and Azure still accepts that"
+        case RegisterProvider():
+            return f"{IRREVERSIBLE}the provider stays registered, which costs nothing"
+        case SyncKeys():
+            return f"{IRREVERSIBLE}the former keys were no longer valid anyway"
         case NewFile(file, _):
             return f"{file} is removed, if nobody changed it since"
         case MovedFile(file, to):
@@ -62,6 +132,8 @@ def inverse_of(edit: Edit) -> str:
 
 def effect_of(edit: Edit, facts: Facts) -> str:
     """What the step costs and whom it concerns."""
+    if isinstance(edit, AzureEdit):
+        return _effect_in_azure(edit, facts)
     declared = facts.document.get("declared") or {}
     if isinstance(edit, WriteRequirement):
         return _IMAGE
@@ -70,6 +142,36 @@ def effect_of(edit: Edit, facts: Facts) -> str:
         if isinstance(body, dict) and body.get("file") in touched(edit):
             return words
     return _IMAGE if edit.file.endswith("Dockerfile") else _EFFECTS["flow"]
+
+
+def _effect_in_azure(edit: AzureEdit, facts: Facts) -> str:
+    match edit:
+        case GrantRole(_, role):
+            reach = _REACH.get(role, f"lets the identity do what the role {role} holds, on everything below the scope")
+            return f"{reach}; costs nothing, restarts nothing, and takes up to 10 minutes to be in force"
+        case NewVersion():
+            return "a new version beside the others; nothing uses it until a deployment names it"
+        case UpdateDeployment():
+            live = facts.document.get("live") or {}
+            deployment = live.get("deployment")
+            count = deployment.get("instance_count") if isinstance(deployment, dict) else None
+            which = f"all {count} instances" if isinstance(count, int) and count > 1 else "the instance"
+            return f"a roll-out replaces {which}, which takes 10 to 20 minutes; while it runs, both are paid for"
+        case UpdateEndpoint():
+            return "every caller of the endpoint is concerned, at once; no instance restarts"
+        case RegisterProvider():
+            return "concerns the whole subscription; costs nothing, takes some minutes"
+        case SyncKeys():
+            return "concerns everything in the workspace that goes by a key; costs nothing"
+
+
+_REACH = {
+    "Azure Machine Learning Workspace Connection Secrets Reader": (
+        "lets the identity read the secret of every connection of the workspace"
+    ),
+    "AcrPull": "lets the identity pull every image of the registry",
+    "Storage Blob Data Reader": "lets the identity read every blob below the scope",
+}
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:
