@@ -101,14 +101,17 @@ class Fleet:
             **options,
         )
 
-    def begin(self, *arguments: str, state_home: str = "state") -> subprocess.Popen[str]:
-        """The command line, under way."""
+    def begin(
+        self, *arguments: str, state_home: str = "state", terminal: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
+        """The command line, under way; `terminal` is what it has as stderr."""
         return subprocess.Popen(
             [sys.executable, "-m", "pfdoctor", "audit", *arguments],
-            env=self._variables() | {"XDG_STATE_HOME": str(self.folder / state_home)},
+            env=self._variables()
+            | {"XDG_STATE_HOME": str(self.folder / state_home), "TERM": "xterm", "COLUMNS": "120"},
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=terminal,
             text=True,
         )
 

@@ -19,6 +19,14 @@ def test_an_estimate_follows_the_pace_of_the_last_minute() -> None:
     assert paced[-1] == pytest.approx(1000 - 250 - 99)
 
 
+def test_an_estimate_that_comes_to_nothing_goes_away() -> None:
+    estimate = Estimate()
+    assert estimate.seconds(0.0, 0, 100) is None
+    assert estimate.seconds(10.0, 50, 100) == 10.0
+    assert estimate.seconds(30.0, 50, 100) == 30.0, "while nothing comes, it grows"
+    assert estimate.seconds(71.0, 50, 100) is None, "and after a minute it would be a guess"
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(1.0, "about 5 s left"), (64.0, "about 65 s left"), (600.0, "about 10 min left"), (9000.0, "about 2.5 h left")],
