@@ -84,7 +84,7 @@ def _has_no_other_findings(report: dict[str, Any], sound: tuple[dict[str, Any], 
 def test_no_fault_loses_an_endpoint_or_makes_one_healthy(
     kind: str, seed: int, small: Any, sound: tuple[dict[str, Any], Passed]
 ) -> None:
-    fault = {"kind": kind, "seconds": 0.05} if kind == "slow" else {"kind": kind}
+    fault = {"kind": kind, "seconds": 0.05} if kind in {"slow", "hang", "hang-after"} else {"kind": kind}
     small.simulator.inject({"path": "^/subscriptions/", "probability": SHARE, "seed": seed}, fault)
     audited = _audited(small)
     _is_no_better(audited, sound)
@@ -106,7 +106,7 @@ def test_no_status_loses_an_endpoint_or_makes_one_healthy(
 def test_all_faults_together_at_random(small: Any, sound: tuple[dict[str, Any], Passed]) -> None:
     seed = random.randrange(1_000_000)
     for number, kind in enumerate(KINDS):
-        fault = {"kind": kind, "seconds": 0.05} if kind == "slow" else {"kind": kind}
+        fault = {"kind": kind, "seconds": 0.05} if kind in {"slow", "hang", "hang-after"} else {"kind": kind}
         small.simulator.inject({"path": "^/subscriptions/", "probability": SHARE / 2, "seed": seed + number}, fault)
     try:
         _is_no_better(_audited(small), sound)

@@ -12,7 +12,8 @@ from pfdoctor.core.derive import derive
 from pfdoctor.core.facts import Facts, Found
 from pfdoctor.core.firing import firing, identity
 from pfdoctor.core.model import CaseResult, Finding, Json, Level
-from pfdoctor.core.plan.foresee import compare, foresee, proven, rejoins
+from pfdoctor.core.plan.along import along
+from pfdoctor.core.plan.foresee import DRIFT, compare, foresee, proven, rejoins
 from pfdoctor.core.plan.live import changes_anything
 from pfdoctor.core.plan.merge import merged
 from pfdoctor.core.plan.permitted import is_permitted
@@ -28,6 +29,7 @@ from pfdoctor.core.plan.resource import (
     UpdateEndpoint,
     digest,
 )
+from pfdoctor.core.plan.reversible import refused_again
 from pfdoctor.core.plan.step import Edit, Fix, NotPlanned, Plan, RefusedError, Sources, Step, Target, touched
 from pfdoctor.core.plan.words import effect_of, inverse_of, needs_of, title_of
 from pfdoctor.core.rule import Catalogue, RemedySpec, Rule
@@ -61,6 +63,7 @@ class Planner:
         resources: Resources = NOTHING,
     ) -> None:
         self._catalogue = catalogue
+        self._cases: Sequence[Facts] = ()
         self._resources = resources
         self._untouched = sources
         self._sources = sources
@@ -85,7 +88,7 @@ class Planner:
     ) -> Plan:
         """The plan that mends the wanted findings. What is safe comes first, to be applied without the rest."""
         results = [self._judge(facts) for facts in cases]
-        self._facts = list(cases)
+        self._cases, self._facts = cases, list(cases)
         findings = [
             (case, finding)
             for case, result in enumerate(results)
@@ -156,9 +159,11 @@ class Planner:
                 raise harm or error from error
             now = (self._facts[case], self._judge(self._facts[case]))
             introduced, _ = compare(self._catalogue, now, proven(self._judge(chosen.facts)))
-            if not introduced:
+            # that files and Azure differ until both are mended, or until the files are deployed, is no harm
+            harmful = [one for one in introduced if self._catalogue.rules[one.rule].category != DRIFT]
+            if not harmful:
                 return chosen
-            harm = RefusedError(f"it would make {introduced[0].rule} true: {introduced[0].message}")
+            harm = RefusedError(f"it would make {harmful[0].rule} true: {harmful[0].message}")
 
     def _not_apart(self, case: int, chosen: Chosen) -> None:
         """Refuses to change which files belong together in one plan with fixes of other cases: all would be guesses."""
@@ -195,6 +200,11 @@ class Planner:
         edits = [edit for action in actions for edit in resolve(action, scope, self._untouched, self._resources)]
         for edit in edits:
             self._not_against(edit)
+        for action in along(actions, edits, scope, self._catalogue.schema):
+            more = self._possible(action, scope, chosen.sources, edits)
+            if more:
+                actions.append(action)
+                edits += more
         sources, changes = self._tried(chosen.sources, edits)
         facts = chosen.facts
         item = source_of(scope, facts)
@@ -210,6 +220,17 @@ class Planner:
             sources,
             (*chosen.changes, *changes),
         )
+
+    def _possible(self, action: Action, scope: Scope, sources: Sources, edits: list[Edit]) -> tuple[Edit, ...]:
+        """The edits of what need not be done; none where they cannot be made."""
+        try:
+            more = resolve(action, scope, self._untouched, self._resources)
+            for edit in more:
+                self._not_against(edit)
+            self._tried(sources, [*edits, *more])
+        except RefusedError:
+            return ()
+        return more
 
     def _not_against(self, edit: Edit) -> None:
         """Refuses an edit of what another fix edits in another way."""
@@ -272,10 +293,12 @@ class Planner:
             expects = {file: self._untouched.digest(file) for file in touched(edit)}
         return step._replace(expects=expects)
 
-    @staticmethod
-    def _worded(step: Step) -> Step:
-        """A step that was merged says all that it does."""
-        return step._replace(title=title_of(step.edit)) if isinstance(step.edit, AzureEdit) else step
+    def _worded(self, step: Step) -> Step:
+        """A step that was merged says all that it does, and whether Azure will take it back."""
+        if not isinstance(step.edit, AzureEdit):
+            return step
+        inverse = refused_again(step.edit, self._resources, self._cases) or step.inverse
+        return step._replace(title=title_of(step.edit), inverse=inverse)
 
     def _spread(self, case: int, chosen: Chosen) -> None:
         """A file may belong to several cases: the others will see the same change."""

@@ -28,6 +28,10 @@ class RefusedError(Exception):
     """An edit that cannot be made, with the reason in words that follow a file's name or a colon."""
 
 
+class PassingError(RefusedError):
+    """An edit that could not be made this time; the same again may succeed."""
+
+
 class PlanError(PfdoctorError):
     """A plan file that is none."""
 
@@ -168,7 +172,7 @@ class Target(NamedTuple):
     """The endpoint that was examined, and how: what applying needs to look again.
 
     `endpoint` is its resource id; `score` the file whose request was sent; `cloud` as it was named, null for the
-    environment's own.
+    environment's own; with `planned`, what the files declare of it need not exist yet.
     """
 
     endpoint: str
@@ -176,6 +180,7 @@ class Target(NamedTuple):
     probe: bool = False
     score: str | None = None
     cloud: str | None = None
+    planned: bool = False
 
 
 class Plan(NamedTuple):
