@@ -42,6 +42,10 @@ def test_a_duration_is_no_more_exact_than_it_can_be(seconds: float, said: str) -
         (["--include", "prod"], "is no filter"),
         (["merge", "nowhere.json"], "cannot read nowhere.json"),
         (["--format", "yaml"], "it is one of text, json, jsonl"),
+        # what would keep the report from being told is told before an hour is spent on it
+        (["--format", "json", "--output", "nowhere/audit.json"], "there is no folder nowhere"),
+        (["--since", "nowhere.json", "--format", "markdown"], "cannot read nowhere.json"),
+        (["--since", "nowhere.json"], "--since is for --format markdown"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
