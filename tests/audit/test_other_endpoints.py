@@ -16,7 +16,7 @@ CODE = "/codes/score/versions/1"
 
 
 def _with_scoring_script(*missing: str) -> Scenario:
-    """The healthy endpoint with a model of its own and a scoring script; `missing` are role assignments that it lacks."""
+    """The healthy endpoint with a scoring script instead of a flow; `missing` are role assignments that it lacks."""
     data: Any = copy.deepcopy(dict(Scenario.load(HEALTHY).data))
     resources = data["resources"]
     for name, body in resources.items():
