@@ -58,7 +58,7 @@ class Fleet:
         header = {"scope": scope.to_json(), "shard": shard and shard.to_json(), "started_at": "2026-01-01T00:00:00Z"}
         self._files += 1
         kept = State(state or self.folder / f"state-{self._files}.jsonl", header)
-        limits = Limits(request=5.0, backoff=0.0, sleep=_no_sleep)
+        limits = Limits(request=20.0, backoff=0.0, sleep=_no_sleep)
 
         async def examine(facts: Any) -> Any:
             return diagnose(facts, catalogue)
