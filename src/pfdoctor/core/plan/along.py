@@ -40,7 +40,7 @@ def along(actions: Sequence[Action], edits: Sequence[Edit], scope: Scope, schema
 def _same(declared: Json, live: Json) -> bool:
     if isinstance(declared, Unknown) or isinstance(live, Unknown):
         return False
-    return _bare(declared) == _bare(live)
+    return bool(_bare(declared) == _bare(live))
 
 
 def _bare(value: Json) -> Json:
