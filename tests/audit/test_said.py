@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +91,27 @@ def test_shards_of_a_matrix_are_joined(several: Any, tmp_path: Path) -> None:
     diff = several.command("diff", str(whole), str(joined))
     assert diff.returncode == 0
     assert "0 new, 1 persisting, 0 fixed" in diff.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of Unix")
+def test_on_a_terminal_a_bar_tells_how_far_it_is(several: Any) -> None:
+    import pty
+
+    several.simulator.inject({"path": "/onlineEndpoints/"}, {"kind": "slow", "seconds": 0.15})
+    terminal, theirs = pty.openpty()
+    process = several.begin("--max-concurrency", "2", terminal=theirs)
+    os.close(theirs)
+    drawn = b""
+    with contextlib.suppress(OSError):  # what a terminal ends with when nobody writes to it any more
+        while piece := os.read(terminal, 65536):
+            drawn += piece
+    os.close(terminal)
+    several.simulator.clear_faults()
+    assert process.wait(60) == 1
+    text = drawn.decode()
+    assert "listing endpoints" in text
+    assert re.search(r"[1-5]/6", text)
+    assert "1 with findings · 0 unknown" in text
 
 
 def _text(*entries: dict[str, Any], width: int = 100, **how: Any) -> str:

@@ -7,13 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pfdoctor.cli.output import STDOUT, Sink, print_lines, sink, width, write
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, PfdoctorError
 from pfdoctor.report.style import plain
 
 if TYPE_CHECKING:
     from pfdoctor.audit.report import AuditReport
     from pfdoctor.core.rule import Rule
     from pfdoctor.report.summary import Gate
+
+
+def foresee(destinations: Sequence[tuple[str, str]], since: Path | None) -> dict[str, Json] | None:
+    """The older report. Raises PfdoctorError, before an hour is spent, for what would keep it from being told."""
+    for _, target in destinations:
+        if target != STDOUT and not Path(target).parent.is_dir():
+            raise PfdoctorError(f"cannot write {target}: there is no folder {Path(target).parent}")
+    if since is None:
+        return None
+    if all(kind != "markdown" for kind, _ in destinations):
+        raise PfdoctorError("--since is for --format markdown; pfdoctor audit diff OLD.json NEW.json compares reports")
+    from pfdoctor.cli.audit_diff import read_audit
+
+    return read_audit(since)
 
 
 def deliver(
@@ -25,7 +39,7 @@ def deliver(
     color: str,
     quiet: bool,
     statistics: bool,
-    since: Path | None,
+    since: dict[str, Json] | None,
 ) -> int:
     """Writes the report to all but its streams; the exit code. `since` is an older report, for what is new in it.
 
@@ -60,13 +74,12 @@ def deliver(
     return report.exit_code
 
 
-def _markdown(report: AuditReport, since: Path | None) -> str:
-    from pfdoctor.cli.audit_diff import read_audit
+def _markdown(report: AuditReport, since: dict[str, Json] | None) -> str:
     from pfdoctor.report.fleet_diff import compare
     from pfdoctor.report.fleet_markdown import render
 
     document = _document(report)
-    return render(document, compare(read_audit(since), document) if since is not None else None)
+    return render(document, compare(since, document) if since is not None else None)
 
 
 def _document(report: AuditReport) -> dict[str, Json]:
