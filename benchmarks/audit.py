@@ -333,7 +333,7 @@ def bucket(count: int, command: Sequence[str]) -> bool:
     with Azure({"endpoints": count, "ill_every": 20, "settings": {"throttle": True}}) as azure:
         measured = audit(azure, command)
         azure.advance(60)
-        lost = loop(azure, 16, "some").told.strip()
+        lost = loop(azure, 32, "some").told.strip()
     # a POST has a bucket of its own, of 200 and 10 a second, and there are fewer than reads
     posts = sum(method == "POST" for method, _ in measured.served.asked)
     reads = measured.served.of_subscriptions - posts

@@ -113,6 +113,10 @@ def _without_ends(value: str, secret: str, token: str) -> str:
     return value
 
 
+_HOLDING = (str, list, dict)
+"""What may hold a secret."""
+
+
 def redact_value(value: Json, key: str | None = None) -> Json:
     """The value with every secret in it replaced. `key` is the name that it stands under, if any.
 
@@ -124,7 +128,7 @@ def redact_value(value: Json, key: str | None = None) -> Json:
             return _token(kind_of(key, value))
         return redact_text(value)
     if isinstance(value, list):
-        return [redact_value(element, key) for element in value]
+        return [redact_value(element, key) if isinstance(element, _HOLDING) else element for element in value]
     if isinstance(value, dict):
         below = next((value[word] for word in ("name", "variable", "key") if isinstance(value.get(word), str)), None)
         if below is not None and below.startswith("[redacted"):
@@ -133,6 +137,8 @@ def redact_value(value: Json, key: str | None = None) -> Json:
         secret = "secret" if key is not None and key.lower() == "secrets" else None
         return {
             redact_text(name): redact_value(element, secret or (below if name == "value" and below else name))
+            if isinstance(element, _HOLDING)
+            else element
             for name, element in value.items()
         }
     return value
