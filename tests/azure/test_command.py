@@ -1,4 +1,4 @@
-"""The same as a person does it: plan, apply and undo on the command line, in a process of its own, killed anywhere."""
+"""The same as a person does it: plan, apply and undo on the command line."""
 
 from __future__ import annotations
 
@@ -24,24 +24,6 @@ ENDPOINT = (
 REQUEST = str(ROOT / "examples" / "scenarios" / "request.json")
 WRONG = "00000000-0000-4000-8000-00000000dead"
 YES = ("--yes", "--fix-level", "review")
-
-# Dies before the n-th flush of its journal.
-SCRIPT = """
-import os, signal, sys
-from pfdoctor.cli.main import main
-calls, last, real = [0], int(sys.argv[1]), os.fsync
-
-def counted(descriptor):
-    calls[0] += 1
-    if calls[0] == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-    real(descriptor)
-
-os.fsync = counted
-code = main(sys.argv[2:])
-print(calls[0])
-sys.exit(code)
-"""
 
 
 @pytest.fixture
@@ -164,38 +146,6 @@ def test_the_short_way(hospital: Callable[..., Any], here: Path, capsys: pytest.
     assert "fixed: no-traffic" in capsys.readouterr().err
     assert not patient.plan("no-traffic").fixes
     assert here.exists()
-
-
-def run(here: Path, last: int, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", SCRIPT, str(last), *arguments]
-    return subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=120, check=False, env=os.environ)
-
-
-@pytest.mark.parametrize("name", ["environment-route-wrong", "secret-role-missing-scored"])
-def test_killed_between_any_two_writes(hospital: Callable[..., Any], here: Path, name: str) -> None:
-    def quick(data: dict[str, Any]) -> None:
-        data.setdefault("settings", {}).update(deployment_seconds=0, endpoint_seconds=0)
-
-    patient = hospital(name, quick)
-    assert main(["plan", "-e", ENDPOINT, "--probe-score", REQUEST, "-o", "plan.json", "--no-what-if"]) == 0
-    untouched = patient.simulator.dump()["roleAssignments"], deployment(patient)
-    for last in range(1, 40, 2):
-        (here / "plan.json.journal").unlink(missing_ok=True)
-        killed = run(here, last, "apply", "plan.json", *YES)
-        if killed.returncode != -9:
-            assert killed.returncode == 0, killed.stderr
-            break
-        if last % 4 == 1:
-            again = run(here, 0, "apply", "plan.json", *YES)
-            assert again.returncode == 0, (last, again.stderr)
-        assert main(["undo", "plan.json.journal"]) == 0
-        assert (patient.simulator.dump()["roleAssignments"], deployment(patient)) == untouched, last
-        if name == "environment-route-wrong":
-            # a version that was registered stays, so the next plan is another one
-            assert main(["plan", "-e", ENDPOINT, "-o", "plan.json", "--no-what-if"]) == 0
-    else:
-        raise AssertionError("it never ended")
-    assert last > 4
 
 
 def deployment(patient: Any) -> Any:

@@ -36,7 +36,7 @@ class ConflictError(Exception):
 
 def merged(base: Any, one: Any, other: Any) -> Any:
     """What both make of the base."""
-    if one == other or other == base:
+    if other in (one, base):
         return one
     if one == base:
         return other

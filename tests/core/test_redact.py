@@ -55,6 +55,8 @@ FORMS = [
     ("AIza" + _random(35), "{}", "Google API key"),
     ("hf_" + _random(34), "{}", "Hugging Face token"),
     (_random(3) + "8Q~" + _random(34), "{}", "Entra ID client secret"),
+    ("Tr0ub4dor and three", "Server=tcp:db.example.com;User ID=me;Password={};Encrypt=true", "password"),
+    ("Tr0ub4dor and three", "Server=tcp:db.example.com;User ID=me; Pwd = {}", "password"),
     (_random(12), "postgresql://bob:{}@db.example.com:5432/x", "password in a URL"),
     (_random(52, string.ascii_lowercase + "234567"), "git+https://{}@dev.azure.com/o/p", "token in a URL"),
 ]
@@ -66,6 +68,7 @@ NAMED = [
     ("aws_secret_access_key", _random(39, _LETTERS) + "/", "AWS secret access key"),
     ("DB_PASSWORD", "Tr0ub4dor&3", "password"),
     ("password", "hunter2", "password"),
+    ("smtp_pass", "hunter2wit", "password"),
     ("client_secret", _random(34), "client secret"),
     ("SPEECH_KEY", _random(32, "0123456789abcdef"), "Azure AI services key"),
     ("api_key", _random(24, string.ascii_lowercase + string.digits), "API key"),
@@ -129,6 +132,13 @@ image_data: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAA
 """
 
 around = st.text(alphabet=st.sampled_from("ab Z09\n\t\"':=,{}[]()#;"), max_size=20)
+
+
+def test_a_password_may_hold_blanks_and_a_sentence_about_one_is_none() -> None:
+    assert redact_text('{"password": "hunter2 with a blank"}') == '{"password": "[redacted: password]"}'
+    assert redact_value({"password": "a b c9"}) == {"password": "[redacted: password]"}
+    for text in ('{"password": "must be set by you"}', "pass: 12 of 13", "PWD=/home/me/app; cd x"):
+        assert redact_text(text) == text
 
 
 @pytest.mark.parametrize(("secret", "frame", "kind"), FORMS, ids=lambda value: str(value)[:20])

@@ -156,7 +156,8 @@ def test_a_stale_plan_is_7(faulty: Any, run: Callable[..., Ended]) -> None:
         file.write("description: mine\n")
     ended = run("apply", "plan.json")
     assert ended.code == 7
-    assert "deploy/deployment.yml was changed since the plan was made; nothing was changed: plan again" in ended.err
+    assert "deploy/deployment.yml was changed since the plan was made: its content hash was" in ended.err
+    assert "nothing was changed: plan again" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,18 @@ def test_no_answer_at_all(simulator: Simulator, client: Client, kind: str) -> No
     assert [request.status for request in simulator.requests if request.fault] == [0]
 
 
+@pytest.mark.parametrize("kind", ["hang", "hang-after"])
+def test_an_answer_that_never_comes(simulator: Simulator, client: Client, kind: str) -> None:
+    rule = simulator.inject({"method": "PUT"}, {"kind": kind, "seconds": 0.02})
+    path = f"{WORKSPACE}/environments/promptflow-chat/versions/9"
+    with pytest.raises((ConnectionError, http.client.BadStatusLine, OSError)):
+        client.put(path, {"properties": {"image": "a:1"}})
+    assert rule.held == 1
+    assert client.get(path).status == (200 if kind == "hang-after" else 404)
+    (struck,) = [request for request in simulator.requests if request.fault]
+    assert (struck.status, struck.done) == (0, 201 if kind == "hang-after" else 0)
+
+
 def test_pages_in_a_circle(simulator: Simulator, client: Client) -> None:
     simulator.inject({"path": "/connections"}, "page-loop")
     first = client.get(f"{WORKSPACE}/connections").json

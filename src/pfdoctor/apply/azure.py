@@ -7,10 +7,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from pfdoctor.apply.azure_look import Look, grants, holds, look_at, target_of, version_of
 from pfdoctor.apply.azure_undo import OURS, assignment_mark, take_back, text_of
 from pfdoctor.apply.effective import PATIENT, Waiting
 from pfdoctor.apply.journal import Change, Entry, Journal, Record
-from pfdoctor.apply.remote import ASSIGNMENTS, ML, PROVIDERS, NotTakenError, Progress, Remote, Target, detail, state_of
+from pfdoctor.apply.remote import ML, NotTakenError, Progress, Remote, Target, detail, state_of
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.credentials import Credential
 from pfdoctor.cloud.pipeline import Limits
@@ -30,6 +31,7 @@ from pfdoctor.core.plan.resource import (
     digest,
     role_body,
 )
+from pfdoctor.core.plan.reversible import IRREVERSIBLE
 
 _Result = TypeVar("_Result")
 
@@ -42,14 +44,6 @@ class Login(NamedTuple):
     environment: Mapping[str, str]
     limits: Limits = Limits()
     progress: Progress = lambda _: None
-
-
-class Look(NamedTuple):
-    """What a step finds: `done` where its result is there, `stale` says why it cannot go on."""
-
-    done: bool
-    stale: str | None
-    now: Answer
 
 
 class AzureHand:
@@ -77,7 +71,7 @@ class AzureHand:
         """Whether anything is to be done. Raises StaleError where a resource is not as the plan expects it."""
 
         async def look(remote: Remote) -> bool:
-            looks = await asyncio.gather(*(self._look(remote, step, record) for step in steps))
+            looks = await asyncio.gather(*(look_at(remote, step, record) for step in steps))
             for one in looks:
                 if one.stale is not None:
                     raise StaleError(f"{one.stale}; nothing was changed: plan again")
@@ -88,72 +82,13 @@ class AzureHand:
         except RefusedError as error:
             raise StaleError(f"{error}; nothing was changed") from error
 
-    async def _look(self, remote: Remote, step: Step, record: Record | None) -> Look:
-        edit = step.edit
-        if not isinstance(edit, AzureEdit):
-            raise TypeError(f"step {step.id} is none of Azure")
-        entry = next((one for one in record.entries if one.step == step.id), None) if record is not None else None
-        match edit:
-            case GrantRole():
-                return await self._look_at_role(remote, edit)
-            case NewVersion():
-                return await self._look_at_version(remote, edit, step)
-            case UpdateDeployment() | UpdateEndpoint():
-                return await self._look_at_update(remote, edit, step, entry)
-            case RegisterProvider():
-                now = await remote.read(target_of(edit))
-                return Look((state_of(now.body) or "").lower() in ("registered", "registering"), None, now)
-            case SyncKeys():
-                return Look(entry is not None and entry.done, None, await remote.read(Target(edit.workspace, ML)))
-
-    async def _look_at_role(self, remote: Remote, edit: GrantRole) -> Look:
-        now = await remote.read(target_of(edit))
-        if now.body is not None and now.good:
-            if _grants(now.body, edit):
-                return Look(True, None, now)
-            return Look(False, f"{edit.target} is another assignment", now)
-        query = {"$filter": f"atScope() and assignedTo('{edit.principal_id}')"}
-        path = f"{edit.scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments"
-        twins = [one for one in await remote.items(path, ASSIGNMENTS, query) if _grants(one, edit)]
-        return Look(bool(twins), None, now)
-
-    async def _look_at_version(self, remote: Remote, edit: NewVersion, step: Step) -> Look:
-        base, now = await asyncio.gather(
-            remote.read(Target(edit.base, ML)),
-            remote.read(target_of(edit)),
-        )
-        if base.body is None or base.missing:
-            return Look(False, f"{edit.base} is not there any more", now)
-        if now.good and now.body is not None:
-            if _version(now.body) == _version(changed_body(base.body, edit.changes)):
-                return Look(True, None, now)
-            return Look(False, f"{edit.target} was registered meanwhile, with another content", now)
-        if digest(base.body) != step.expects.get(edit.base):
-            return Look(False, f"{edit.base} was changed since the plan was made", now)
-        return Look(False, None, now)
-
-    async def _look_at_update(
-        self, remote: Remote, edit: UpdateDeployment | UpdateEndpoint, step: Step, entry: Entry | None
-    ) -> Look:
-        now = await remote.settled(target_of(edit))
-        if now.body is None or now.missing:
-            return Look(False, f"{edit.target} is not there any more", now)
-        if _holds(now, edit):
-            return Look(True, None, now)
-        expected = {step.expects.get(edit.target)}
-        if entry is not None:
-            expected |= {moment for one in entry.changes for moment in (one.before, one.after)}
-        if digest(now.body) not in expected:
-            return Look(False, f"{edit.target} was changed since the plan was made", now)
-        return Look(False, None, now)
-
     # ------------------------------------------------------------------------------------------------------ one step
 
     def perform(self, journal: Journal, step: Step, record: Record | None, tell: Callable[[Step], None]) -> bool:
         """Do the step, if its result is not there yet. Raises RefusedError where it cannot be done, or did harm."""
 
         async def act(remote: Remote) -> bool:
-            look = await self._look(remote, step, record)
+            look = await look_at(remote, step, record)
             if look.stale is not None:
                 raise RefusedError(f"{look.stale}: plan again")
             if look.done:
@@ -170,7 +105,9 @@ class AzureHand:
             raise TypeError(f"step {step.id} is none of Azure")
         new = await self._new_body(remote, edit, before)
         after = digest(new) if isinstance(edit, UpdateDeployment | UpdateEndpoint | NewVersion) else None
-        entry = Entry(step.id, (Change(edit.target, digest(before), after),), (), None, False, edit.target)
+        change = Change(edit.target, digest(before), after)
+        irreversible = step.inverse.startswith(IRREVERSIBLE)
+        entry = Entry(step.id, (change,), (), None, False, edit.target, irreversible=irreversible)
         kept = json.dumps(content(before), ensure_ascii=False).encode() if before is not None else None
         journal.begin(entry, {edit.target: (kept, None)})
         try:
@@ -204,7 +141,7 @@ class AzureHand:
                 return role_body(edit, self._description)
             case NewVersion():
                 base = (await remote.read(Target(edit.base, ML))).body or {}
-                return {"properties": _version(changed_body(base, edit.changes))}
+                return {"properties": version_of(changed_body(base, edit.changes))}
             case UpdateDeployment() | UpdateEndpoint():
                 return changed_body(before or {}, edit.changes)
             case _:
@@ -222,9 +159,9 @@ class AzureHand:
             return False
         match edit:
             case GrantRole():
-                return _grants(body, edit)
+                return grants(body, edit)
             case UpdateDeployment() | UpdateEndpoint():
-                return _holds(answer, edit)
+                return holds(answer, edit)
             case _:
                 return answer.good
 
@@ -238,7 +175,7 @@ class AzureHand:
                 step = steps.get(entry.step)
                 if entry.resource is None or entry.done or step is None or isinstance(step.edit, SyncKeys):
                     continue
-                look = await self._look(remote, step, record)
+                look = await look_at(remote, step, record)
                 if look.done and isinstance(step.edit, AzureEdit):
                     body = look.now.body if look.now.good else None
                     ours = body is not None and (text_of(body, "description") or "").startswith(OURS)
@@ -249,42 +186,23 @@ class AzureHand:
         if any(entry.resource is not None and not entry.done for entry in record.entries):
             self._with(close)
 
-    def take_back(self, entry: Entry, kept: bytes | None, others: Sequence[str]) -> str | None:
-        """Undo one step; what stays although all is well is returned, in words. `others` are resources of other steps.
+    def log_in(self) -> None:
+        """Get a token. Raises AuthenticationError where nobody is logged in."""
+        login = self._login
 
-        Raises RefusedError where somebody changed the resource since.
+        async def ask() -> None:
+            async with login.make() as credential:
+                await credential.get_token(login.cloud.arm_scope)
+
+        asyncio.run(ask())
+
+    def take_back(self, entry: Entry, kept: bytes | None, others: Mapping[str, int | None]) -> str | None:
+        """Undo one step; what stays although all is well is returned, in words.
+
+        `others` are the resources of the journal, each with the number of its step where that is not undone. Raises
+        RefusedError where somebody changed the resource since, or Azure does not accept its former state.
         """
         return self._with(lambda remote: take_back(remote, entry, kept, others))
-
-
-def target_of(edit: AzureEdit) -> Target:
-    """The resource that a step changes."""
-    if isinstance(edit, GrantRole):
-        return Target(edit.target, ASSIGNMENTS)
-    return Target(edit.target, PROVIDERS if isinstance(edit, RegisterProvider) else ML)
-
-
-def _grants(body: dict[str, Json], edit: GrantRole) -> bool:
-    """Whether the assignment is the one that is wanted, in force without conditions."""
-    role = (text_of(body, "roleDefinitionId") or "").lower().rpartition("/")[2]
-    scope = (text_of(body, "scope") or edit.scope).rstrip("/").lower()
-    mine = (text_of(body, "principalId") or "").lower() == edit.principal_id.lower()
-    return (
-        mine
-        and role == edit.role_id.lower()
-        and scope == edit.scope.rstrip("/").lower()
-        and not text_of(body, "condition")
-    )
-
-
-def _holds(answer: Answer, edit: UpdateDeployment | UpdateEndpoint) -> bool:
-    return answer.body is not None and digest(changed_body(answer.body, edit.changes)) == digest(answer.body)
-
-
-def _version(body: dict[str, Json]) -> dict[str, Json]:
-    """What makes up a version: its properties but for those that may change later."""
-    properties = content(body).get("properties") or {}
-    return {key: value for key, value in properties.items() if key not in ("isArchived", "stage") and value is not None}
 
 
 def _mark(edit: AzureEdit, body: dict[str, Json] | None) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from pfdoctor.apply.journal import Entry
 from pfdoctor.apply.remote import ASSIGNMENTS, ML, NotTakenError, Remote, Target
 from pfdoctor.cloud.writing import Answer
-from pfdoctor.core.model import Json
+from pfdoctor.core.model import Json, short_id
 from pfdoctor.core.plan import RefusedError
 from pfdoctor.core.plan.resource import content, digest
 
@@ -16,10 +16,11 @@ OURS = "pfdoctor "
 """How the description of every role assignment begins that pfdoctor makes."""
 
 
-async def take_back(remote: Remote, entry: Entry, kept: bytes | None, others: Sequence[str]) -> str | None:
+async def take_back(remote: Remote, entry: Entry, kept: bytes | None, others: Mapping[str, int | None]) -> str | None:
     """Undo the step; what stays is returned, in words. Raises RefusedError.
 
-    `kept` is what the resource held before, as JSON; `others` are resources of other steps of the journal.
+    `kept` is what the resource held before, as JSON; `others` are the resources of the journal, each with the number
+    of its step where that is not undone.
     """
     identifier = entry.resource or ""
     lower = identifier.lower()
@@ -49,19 +50,24 @@ async def _unassign(remote: Remote, entry: Entry, target: Target) -> None:
     await remote.write("DELETE", target, None, lambda answer: answer.missing)
 
 
-async def _archive(remote: Remote, target: Target, others: Sequence[str]) -> str:
-    for other in others:
-        if "/deployments/" in other.lower():
-            user = (await remote.read(Target(other, ML))).body
-            if user is not None and (text_of(user, "environmentId") or "").lower() == target.id.lower():
-                return f"version {target.id.rpartition('/')[2]} of the environment stays: the deployment uses it"
+async def _archive(remote: Remote, target: Target, others: Mapping[str, int | None]) -> str:
+    name = f"version {target.id.rpartition('/')[2]} of the environment"
     now = await remote.read(target)
     if now.missing or now.body is None:
         return "the environment version was never registered"
+    for other, step in others.items():
+        if "/deployments/" not in other.lower():
+            continue
+        user = (await remote.read(Target(other, ML))).body
+        if user is None or (text_of(user, "environmentId") or "").lower() != target.id.lower():
+            continue
+        if step is not None:
+            raise RefusedError(f"{name} is used by {short_id(other)}: undo step {step} first")
+        return f"{name} stays: {short_id(other)} uses it"
     body = content(now.body)
     body["properties"] = {**body.get("properties", {}), "isArchived": True}
     await remote.write("PUT", target, body, _is_archived, now.etag)
-    return f"version {target.id.rpartition('/')[2]} of the environment stays, archived: a version cannot be unmade"
+    return f"{name} stays, archived: a version cannot be unmade"
 
 
 def _is_archived(answer: Answer) -> bool:
@@ -86,7 +92,10 @@ async def _restore(remote: Remote, entry: Entry, target: Target, kept: bytes | N
     except NotTakenError as error:
         if "(400" not in str(error):
             raise
-        return f"it stays as it is now, for Azure does not accept what was there before: {error}"
+        words = f"it stays as it is now, for Azure does not accept what was there before: {error}"
+        if not entry.irreversible:
+            raise RefusedError(words) from error
+        return f"{words}; the plan said so"
     return None
 
 

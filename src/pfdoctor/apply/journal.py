@@ -1,7 +1,8 @@
 """The journal: what was done, written before it is done. It holds hashes; the bytes for the undo lie beside it.
 
-`NAME` is JSON lines, one an event: `open`, then for every step `begin` (flushed before anything changes), `done`, and
-perhaps `undone`; `verified` for a fix. `NAME.undo`, readable by its owner alone, holds the bytes that the files had.
+`NAME` is JSON lines, one an event: `open` (of which plan, for which folder, by which version, on which machine), then
+for every step `begin` (flushed before anything changes), `done`, and perhaps `undone`; `verified` for a fix.
+`NAME.undo`, readable by its owner alone, holds the bytes that the files had.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 import base64
 import json
 import os
+import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
+import pfdoctor
+from pfdoctor.apply.files import sync_folder
 from pfdoctor.core.model import Json, PfdoctorError
 
-SCHEMA_NAME = "pfdoctor/journal/v1"
+_FAMILY = "pfdoctor/journal/"
+SCHEMA_NAME = f"{_FAMILY}v1"
 
 
 class JournalError(PfdoctorError):
@@ -48,23 +54,33 @@ class Entry(NamedTuple):
     done: bool
     resource: str | None = None
     created: bool = False
+    irreversible: bool = False
+    """Whether the plan said so."""
 
 
 class Record(NamedTuple):
-    """What a journal says now: the root, and the steps that were begun and not undone, oldest first."""
+    """What a journal says now: the root, and the steps that were begun and not undone, oldest first.
+
+    `plan` names the plan whose steps they are: numbers of steps mean nothing without it.
+    """
 
     root: Path
     entries: tuple[Entry, ...]
     verified: frozenset[str]
+    plan: str = ""
+    machine: str = ""
+    resources: tuple[str, ...] = ()
+    """Every resource that a step was begun for, undone since or not."""
 
 
 class Journal:
     """A journal open for writing. Only one process may have it open."""
 
-    def __init__(self, path: Path, root: Path) -> None:
+    def __init__(self, path: Path, root: Path, plan: str = "") -> None:
         self.path = path
         self._root = root
-        self._file: IO[bytes] | None = None
+        self._plan = plan
+        self._file: FileIO | None = None
 
     @contextmanager
     def opened(self) -> Iterator[Journal]:
@@ -79,10 +95,14 @@ class Journal:
 
     def begin(self, entry: Entry, kept: dict[str, tuple[bytes | None, int | None]]) -> None:
         """Record a step before it is done; `kept` are the bytes and the mode of each file that the undo needs."""
-        with open_private(undo_path(self.path)) as file:
-            for name, (data, mode) in kept.items():
-                body = None if data is None else base64.b64encode(data).decode()
-                _append(file, {"step": entry.step, "file": name, "content": body, "mode": mode})
+        beside = undo_path(self.path)
+        try:
+            with open_private(beside) as file:
+                for name, (data, mode) in kept.items():
+                    body = None if data is None else base64.b64encode(data).decode()
+                    _append(file, {"step": entry.step, "file": name, "content": body, "mode": mode})
+        except OSError as error:
+            raise JournalError(f"cannot write {beside}: {error.strerror}") from error
         self.write(
             {
                 "event": "begin",
@@ -91,17 +111,35 @@ class Journal:
                 "folders": list(entry.folders),
                 "moved": entry.moved,
                 "resource": entry.resource,
+                "irreversible": entry.irreversible,
             }
         )
 
     def write(self, event: dict[str, Json]) -> None:
-        """Append an event and flush it to disk."""
+        """Append an event and flush it to disk. Raises JournalError, and then the event is not in the journal."""
         if self._file is None:
             raise JournalError("the journal is not open")
-        if not self._file.tell():
-            root = os.path.relpath(self._root, self.path.parent)
-            _append(self._file, {"event": "open", "schema": SCHEMA_NAME, "root": root.replace(os.sep, "/")})
-        _append(self._file, event)
+        try:
+            if not self._file.tell():
+                _append(self._file, self._opening())
+            _append(self._file, event)
+        except OSError as error:
+            raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
+
+    def start(self) -> None:
+        """Say whose steps follow. Nothing of what was recorded before may be left to be undone."""
+        if self._file is not None and self._file.tell():
+            self.write(self._opening())
+
+    def _opening(self) -> dict[str, Json]:
+        return {
+            "event": "open",
+            "schema": SCHEMA_NAME,
+            "root": os.path.relpath(self._root, self.path.parent).replace(os.sep, "/"),
+            "plan": self._plan,
+            "version": pfdoctor.__version__,
+            "machine": platform.node(),
+        }
 
     def close_undo(self) -> None:
         """Remove the bytes: nothing is left to be undone."""
@@ -113,9 +151,12 @@ def undo_path(journal: Path) -> Path:
     return journal.with_name(journal.name + ".undo")
 
 
-def open_private(path: Path) -> IO[bytes]:
+def open_private(path: Path) -> FileIO:
     """A file to append to that its owner alone may read; a last line that a killed writer left open is cut off."""
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    file = FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    if not file.tell():
+        # a power failure must not take the name of a file whose bytes were flushed
+        sync_folder(path.parent)
     whole = path.read_bytes().rfind(b"\n") + 1
     if whole < file.tell():
         file.truncate(whole)
@@ -125,10 +166,20 @@ def open_private(path: Path) -> IO[bytes]:
 
 def is_begun(path: Path) -> bool:
     """Whether a first event was written; nothing was changed before that."""
-    if not path.exists():
-        return False
-    text = path.read_bytes()
+    text = _bytes(path) if path.exists() else b""
     return b"\n" in text or not _FIRST.startswith(text[: len(_FIRST)])
+
+
+def free_journal(path: Path, plan: str) -> Path:
+    """Where to record this plan: `path`, or that with a number while it holds steps of another plan, not undone.
+
+    Numbers of steps mean nothing without their plan, so a journal is of one plan at a time.
+    """
+    number, candidate = 1, path
+    while is_begun(candidate) and (record := read(candidate)).entries and record.plan != plan:
+        number += 1
+        candidate = path.with_name(f"{path.stem}.{number}{path.suffix}")
+    return candidate
 
 
 _FIRST = b'{"event": "open", "schema": '
@@ -138,24 +189,36 @@ def read(path: Path) -> Record:
     """What the journal says. A last line that was cut off, by whatever killed its writer, does not count."""
     try:
         return _record(path)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise JournalError(f"{path} does not have the shape of a journal ({type(error).__name__}: {error})") from error
 
 
 def _record(path: Path) -> Record:
     root: Path | None = None
+    plan = machine = ""
+    resources: dict[str, None] = {}
     entries: dict[int, Entry] = {}
     verified: dict[str, list[int]] = {}
     for event in _events(path):
         kind = event.get("event")
         if kind == "open":
             root = Path(os.path.normpath(path.absolute().parent / event["root"]))
+            verified = {}
+            plan, machine = str(event.get("plan", "")), str(event.get("machine", ""))
         elif kind == "begin":
             changes = tuple(Change(file, one["before"], one["after"]) for file, one in event["files"].items())
             entries.pop(event["step"], None)
             moved, resource = event["moved"], event.get("resource")
+            if resource is not None:
+                resources[resource] = None
             entries[event["step"]] = Entry(
-                event["step"], changes, tuple(event["folders"]), moved, done=False, resource=resource
+                event["step"],
+                changes,
+                tuple(event["folders"]),
+                moved,
+                done=False,
+                resource=resource,
+                irreversible=bool(event.get("irreversible")),
             )
         elif kind == "done":
             entries[event["step"]] = _done(entries[event["step"]], event)
@@ -167,7 +230,7 @@ def _record(path: Path) -> Record:
             verified[event["fingerprint"]] = event["steps"]
     if root is None:
         raise JournalError(f"{path} is no journal ({SCHEMA_NAME}) of `pfdoctor apply`")
-    return Record(root, tuple(entries.values()), frozenset(verified))
+    return Record(root, tuple(entries.values()), frozenset(verified), plan, machine, tuple(resources))
 
 
 def _done(entry: Entry, event: dict[str, Json]) -> Entry:
@@ -181,45 +244,66 @@ def kept_bytes(path: Path) -> dict[tuple[int, str], tuple[bytes | None, int | No
     """The bytes and mode that each file had before each step; the newest record of a step counts."""
     kept = {}
     beside = undo_path(path)
-    for one in _lines(beside) if beside.exists() else ():
-        data = None if one["content"] is None else base64.b64decode(one["content"])
-        kept[one["step"], one["file"]] = (data, one["mode"])
+    try:
+        for one in _lines(beside) if beside.exists() else ():
+            data = None if one["content"] is None else base64.b64decode(one["content"], validate=True)
+            kept[one["step"], one["file"]] = (data, one["mode"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise JournalError(f"{beside} is damaged ({type(error).__name__}), so nothing can be written back") from error
     return kept
 
 
 def _events(path: Path) -> list[dict[str, Json]]:
     events = _lines(path)
-    if events and events[0].get("schema") != SCHEMA_NAME:
+    schema = events[0].get("schema") if events else SCHEMA_NAME
+    if isinstance(schema, str) and schema.startswith(_FAMILY) and schema != SCHEMA_NAME:
+        by = events[0].get("version") or "another version"
+        raise JournalError(
+            f"{path} was written by pfdoctor {by} ({schema}), and this one reads {SCHEMA_NAME}: use the one that wrote "
+            "it"
+        )
+    if schema != SCHEMA_NAME:
         raise JournalError(f"{path} is no journal ({SCHEMA_NAME}) of `pfdoctor apply`")
     return events
 
 
 def _lines(path: Path) -> list[dict[str, Json]]:
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise JournalError(f"cannot read {path}: {error.strerror}") from error
+    """Every whole line; what follows the last line's end was never flushed."""
     found = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_bytes(path).split(b"\n")[:-1], start=1):
         try:
             body = json.loads(line) if line else None
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise JournalError(f"{path}:{number} is no JSON") from error
+        except (ValueError, RecursionError) as error:
+            raise JournalError(f"{path}:{number} is no JSON: the file was damaged after it was written") from error
         if isinstance(body, dict):
             found.append(body)
     return found
 
 
-def _append(file: IO[bytes], body: dict[str, Json]) -> None:
-    """One line, flushed to disk."""
-    file.write(json.dumps(body, ensure_ascii=False).encode() + b"\n")
-    file.flush()
-    os.fsync(file.fileno())
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
+def _append(file: FileIO, body: dict[str, Json]) -> None:
+    """One line, flushed to disk, or nothing at all."""
+    before = file.tell()
+    rest = json.dumps(body, ensure_ascii=False).encode() + b"\n"
+    try:
+        while rest:
+            rest = rest[file.write(rest) or 0 :]
+        os.fsync(file.fileno())
+    except OSError:
+        # a disk that is full takes a part of a line: what comes later must not follow it
+        with suppress(OSError):
+            file.truncate(before)
+            file.seek(before)
+        raise
+
+
+def _lock(file: FileIO, path: Path) -> None:
     if sys.platform == "win32":
         return
     import fcntl

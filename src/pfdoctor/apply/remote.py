@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from pfdoctor.cloud.writing import Answer, Wire
-from pfdoctor.core.model import Json, Unknown
-from pfdoctor.core.plan import RefusedError
+from pfdoctor.core.model import Json, Unknown, short_id
+from pfdoctor.core.plan import PassingError, RefusedError
 
 _TRIES = 6
 _BACKOFF = 1.0
 _POLL = 5.0
 _LONGEST_WAIT = 60.0
+_TELL = 15.0
 _MOST_POLLS = 720
 BUSY = frozenset(("creating", "updating", "scaling", "deleting", "registering"))
 _REPLICATION = (5.0, 10.0, 20.0, 40.0)
@@ -27,6 +28,10 @@ Holds = Callable[[Answer], bool]
 
 class NotTakenError(RefusedError):
     """Azure refused a write outright: nothing of it took effect."""
+
+
+class BusyError(NotTakenError, PassingError):
+    """Azure refused a write for what is under way at this moment."""
 
 
 class Target(NamedTuple):
@@ -48,13 +53,13 @@ class Remote:
         answer = await self._patiently(lambda: self._wire.send("GET", target.id, target.api_version))
         if answer.missing or (answer.good and answer.body is not None):
             return answer
-        raise RefusedError(f"{target.id} could not be read: {detail(answer)}")
+        raise PassingError(f"{target.id} could not be read: {detail(answer)}")
 
     async def items(self, path: str, api_version: str, query: dict[str, str]) -> list[Json]:
         """The first page of a collection."""
         answer = await self._patiently(lambda: self._wire.send("GET", path, api_version, query=query))
         if not answer.good or answer.body is None:
-            raise RefusedError(f"{path} could not be read: {detail(answer)}")
+            raise PassingError(f"{path} could not be read: {detail(answer)}")
         return [one for one in answer.body.get("value") or () if isinstance(one, dict)]
 
     async def _patiently(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -68,15 +73,20 @@ class Remote:
         return answer
 
     async def settled(self, target: Target) -> Answer:
-        """The resource once nothing is under way with it."""
+        """The resource once nothing is under way with it; what is, and for how long, is told every now and then."""
+        waited, told = 0.0, -_TELL
         for _ in range(_MOST_POLLS):
             answer = await self.read(target)
             state = state_of(answer.body)
             if state is None or state.lower() not in BUSY:
                 return answer
-            self._progress(f"{target.id.rpartition('/')[2]} is {state}")
-            await self._wire.sleep(answer.wait if answer.wait is not None else _POLL)
-        raise RefusedError(f"{target.id} was still being changed after an hour: run the same command again later")
+            if waited - told >= _TELL:
+                told = waited
+                self._progress(f"{short_id(target.id)} is {state} ({waited:.0f} s)")
+            pause = answer.wait if answer.wait is not None else _POLL
+            await self._wire.sleep(pause)
+            waited += pause
+        raise PassingError(f"{target.id} was still being changed after an hour: run the same command again later")
 
     async def write(
         self, method: str, target: Target, body: Json, holds: Holds, etag: str | None = None
@@ -114,7 +124,8 @@ class Remote:
                 continue
             break
         error = refusal(method, target, answer)
-        raise error if not lost else RefusedError(str(error))
+        # whether one of the lost ones took effect after all is for the undo to find out
+        raise error if not lost else PassingError(str(error))
 
     async def post(self, target: Target) -> None:
         """A POST that brings about a state, and so may be sent again until it is answered."""
@@ -159,7 +170,8 @@ def refusal(method: str, target: Target, answer: Answer) -> RefusedError:
     if answer.status == 403:
         ask = "`pfdoctor plan … --hand-off FILE` writes down what to ask an administrator for"
         return NotTakenError(f"Azure refused to {method} {target.id} ({told}); {hint or ask}")
-    kind = RefusedError if answer.open else NotTakenError
+    busy = answer.open or answer.status in (409, 429)
+    kind = PassingError if answer.open else BusyError if busy else NotTakenError
     return kind(f"{method} {target.id} failed: {told}{f'; {hint}' if hint else ''}")
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.apply import files
 from pfdoctor.apply.effective import Standing, standing
-from pfdoctor.apply.journal import Change, Entry, Journal, Record, is_begun, read
-from pfdoctor.apply.undo import Undone, undo_entries
+from pfdoctor.apply.file_steps import write_files
+from pfdoctor.apply.journal import Journal, JournalError, Record, is_begun, read
+from pfdoctor.apply.undo import Undone, reason_of, undo_entries
 from pfdoctor.apply.verify import Observation, Observe, new_causes
-from pfdoctor.core.plan import Fix, Outcome, Plan, RefusedError, StaleError, Step
+from pfdoctor.core.model import PfdoctorError
+from pfdoctor.core.plan import Fix, Outcome, PassingError, Plan, RefusedError, StaleError, Step
 from pfdoctor.core.plan.resource import AzureEdit, GrantRole, UpdateDeployment
-from pfdoctor.core.plan.step import FileEdit, MovedFile, touched
 from pfdoctor.core.rule import Catalogue
-from pfdoctor.edit.change import changed
-from pfdoctor.edit.sources import FileSources, digest_of, inside
+from pfdoctor.edit.sources import FileSources, inside
 
 if TYPE_CHECKING:
     # a plan for files alone does not pay for the Azure SDK
@@ -29,9 +29,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 30.0
 class Applied(NamedTuple):
     """How a run ended. `failure` says why it stopped; `undone` are the steps that were taken back for it.
 
-    `revealed` are findings that nobody could have told before: they are no fault of a fix. `pending` is what Azure took
-    and has not put in force yet, `unverified` what is in force and was not seen to work; `stays` what an undo cannot
-    take back.
+    `revealed` are findings that nobody could have told before: they are no fault of a fix. Grants are told apart:
+    `undecided` is what Azure took and nobody could look at afterwards (each with the reason; so may be any other fix),
+    `pending` what it has not put in force yet, `unverified` what is in force and was not seen to work. `stays` is what
+    an undo cannot take back, `not_begun` what the run did not come to.
     """
 
     fixed: tuple[Fix, ...]
@@ -43,6 +44,11 @@ class Applied(NamedTuple):
     stays: tuple[tuple[int, str], ...] = ()
     pending: tuple[Fix, ...] = ()
     unverified: tuple[Fix, ...] = ()
+    undecided: tuple[tuple[Fix, str], ...] = ()
+    not_begun: tuple[Fix, ...] = ()
+    failed: Fix | None = None
+    passing: bool = False
+    """Whether the same again may get further than the failure."""
 
 
 class Runner:
@@ -61,6 +67,7 @@ class Runner:
         azure: AzureHand | None = None,
     ) -> None:
         self._azure = azure
+        self._name = ""
         self._plan = plan
         self._root = root
         self._catalogue = catalogue
@@ -73,11 +80,22 @@ class Runner:
 
         Raises StaleError where a file or resource is not as the plan expects it, or may not be written.
         """
-        record = read(journal) if is_begun(journal) else None
-        in_files = self._check_files(record)
+        in_files = self._check_files(record := self._record(journal))
         if not self._plan.azure:
             return in_files
         return self._hand().check(self._plan.azure, record) or in_files
+
+    def _record(self, journal: Path) -> Record | None:
+        """What an earlier run of this plan left. Raises JournalError where the journal is of another plan."""
+        record = read(journal) if is_begun(journal) else None
+        if record is None or record.plan == self._name:
+            return record
+        if record.entries:
+            raise JournalError(
+                f"{journal} has steps of another plan; nothing was changed: name another --journal, or take them back "
+                f"with: pfdoctor undo {journal}"
+            )
+        return None
 
     def _hand(self) -> AzureHand:
         if self._azure is None:
@@ -109,22 +127,27 @@ class Runner:
             for entry in record.entries:
                 expected |= {digest for one in entry.changes if one.file == file for digest in (one.before, one.after)}
         if now not in expected:
-            what = "is not there any more" if now is None else "was changed since the plan was made"
+            what = "is not there any more"
+            if now is not None:
+                was = " or ".join(sorted("not there" if one is None else one[:12] for one in expected))
+                what = f"was changed since the plan was made: its content hash was {was} and is {now[:12]}"
             raise StaleError(f"{file} {what}; nothing was changed: plan again")
 
-    def run(self, path: Path) -> Applied:
-        """Apply every fix. Raises StaleError before anything was changed."""
+    def run(self, path: Path, name: str = "") -> Applied:
+        """Apply every fix; `name` is what the journal calls the plan. Raises StaleError before anything was changed."""
+        self._name = name
         if not self.check(path) and not path.exists():
             return Applied((), self._plan.fixes, ())
-        with Journal(path, self._root).opened() as journal:
+        with Journal(path, self._root, self._name).opened() as journal:
             record = self._resume(journal)
             return self._fixes(journal, record)
 
     def _resume(self, journal: Journal) -> Record | None:
         """What an earlier run left: a step that it was killed in is done, or was not begun."""
-        if not is_begun(journal.path):
+        record = self._record(journal.path)
+        if record is None:
+            journal.start()
             return None
-        record = read(journal.path)
         sources = FileSources(self._root)
         if self._plan.azure:
             self._hand().resume(journal, self._steps, record)
@@ -142,23 +165,31 @@ class Runner:
         ran = {one.step for one in record.entries} if record is not None else set()
         verified = set(record.verified) if record is not None else set()
         before: Observation | None = None
-        for fix in self._plan.fixes:
+        for number, fix in enumerate(self._plan.fixes, start=1):
+            stopped = applied._replace(not_begun=self._plan.fixes[number:])
             before = before or self._observe()
-            failure, done = self._perform_all(journal, fix)
+            failure, done, passing = self._perform_all(journal, fix)
             ran |= done
             if failure is None and not done and (not ran & set(fix.steps) or fix.fingerprint in verified):
                 applied = applied._replace(already=(*applied.already, fix))
                 continue
-            after = self._observe() if done else before
-            after, standing = self._until_effective(fix, after) if failure is None else (after, Standing.EFFECTIVE)
+            if failure is not None:
+                return self._failed(stopped._replace(passing=passing), failure, journal, fix, verified)
+            try:
+                after, standing = self._until_effective(fix, self._observe() if done else before)
+            except PfdoctorError as error:
+                # it is done; that nobody can look at it is no reason to take it back
+                return stopped._replace(undecided=((fix, f"nobody could look at what came of it: {error}"),))
             if standing is Standing.PENDING:
                 # taken, and not in force yet: nothing went wrong, and nothing that leans on it can go on
-                return applied._replace(pending=(*applied.pending, fix))
+                return stopped._replace(pending=(fix,))
             introduced, revealed = self._new_causes(fix, before, after)
-            failure = failure or _failure(fix, after, introduced)
+            failure = _failure(fix, after, introduced)
             if failure is not None:
-                undone = self._take_back(journal, fix, verified)
-                return applied._replace(failure=failure, undone=undone.steps, left=undone.left, stays=undone.stays)
+                return self._failed(stopped, failure, journal, fix, verified)
+            open_reason = after.why_undecided(fix.rule, fix.case, before)
+            if open_reason is not None:
+                return stopped._replace(undecided=((fix, open_reason),))
             journal.write({"event": "verified", "fingerprint": fix.fingerprint, "steps": list(fix.steps)})
             verified.add(fix.fingerprint)
             applied = applied._replace(fixed=(*applied.fixed, fix), revealed=(*applied.revealed, *revealed))
@@ -170,6 +201,11 @@ class Runner:
                 revealed=tuple(one for one in applied.revealed if one.fingerprint in after.proven)
             )
         return applied
+
+    def _failed(self, stopped: Applied, failure: str, journal: Journal, fix: Fix, verified: set[str]) -> Applied:
+        """Take back what the fix did, and say why."""
+        undone = self._take_back(journal, fix, verified)
+        return stopped._replace(failed=fix, failure=failure, undone=undone.steps, left=undone.left, stays=undone.stays)
 
     def _new_causes(
         self, fix: Fix, before: Observation, after: Observation
@@ -199,18 +235,19 @@ class Runner:
             after = self._observe()
         return after, Standing.EFFECTIVE
 
-    def _perform_all(self, journal: Journal, fix: Fix) -> tuple[str | None, set[int]]:
-        """Why a step of the fix could not be done, and the steps that were."""
+    def _perform_all(self, journal: Journal, fix: Fix) -> tuple[str | None, set[int], bool]:
+        """Why a step of the fix could not be done, the steps that were, and whether the same again may get further."""
         done: set[int] = set()
         number = 0
         try:
             for number in fix.steps:
                 if self._perform(journal, self._steps[number]):
                     done.add(number)
-        except (OSError, RefusedError) as error:
-            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-            return f"step {number} could not be done: {reason}", done
-        return None, done
+        except (OSError, RefusedError, PfdoctorError) as error:
+            # a login that ended meanwhile is one of them
+            passing = isinstance(error, PassingError | PfdoctorError | OSError)
+            return f"step {number} could not be done: {reason_of(error)}", done, passing
+        return None, done, False
 
     def _take_back(self, journal: Journal, fix: Fix, verified: set[str]) -> Undone:
         """Undo what the fix did, but for what another fix, which holds, did as well."""
@@ -229,49 +266,7 @@ class Runner:
         if isinstance(step.edit, AzureEdit):
             record = read(journal.path) if is_begun(journal.path) else None
             return self._hand().perform(journal, step, record, self._tell)
-        return self._write_files(journal, step, step.edit)
-
-    def _write_files(self, journal: Journal, step: Step, edit: FileEdit) -> bool:
-        sources = FileSources(self._root)
-        new = changed(edit, sources.read)
-        if not new:
-            return False
-        self._tell(step)
-        changes = tuple(
-            Change(file, sources.digest(file), None if data is None else digest_of(data)) for file, data in new.items()
-        )
-        moved = edit.to if isinstance(edit, MovedFile) else None
-        folders = self._missing_folders(step)
-        journal.begin(
-            Entry(step.id, changes, folders, moved, done=False),
-            {file: self._kept(sources, file, moved) for file in new},
-        )
-        for folder in folders:
-            (self._root / folder).mkdir(exist_ok=True)
-        if moved is not None:
-            files.move(inside(self._root, edit.file), inside(self._root, moved))
-        else:
-            for file, data in new.items():
-                if data is not None:
-                    path = inside(self._root, file)
-                    files.replace(path, data, path.stat().st_mode & 0o7777 if path.exists() else None)
-        journal.write({"event": "done", "step": step.id})
-        return True
-
-    def _kept(self, sources: FileSources, file: str, moved: str | None) -> tuple[bytes | None, int | None]:
-        """What the undo needs of a file: nothing of one that is only moved."""
-        data = sources.original(file) if moved is None else None
-        return data, None if data is None else inside(self._root, file).stat().st_mode & 0o7777
-
-    def _missing_folders(self, step: Step) -> tuple[str, ...]:
-        """Folders that the step has to create, the outermost first."""
-        missing: list[str] = []
-        for file in touched(step.edit):
-            folder = Path(file).parent
-            while folder.parts and not (self._root / folder).exists():
-                missing.append(folder.as_posix())
-                folder = folder.parent
-        return tuple(dict.fromkeys(reversed(missing)))
+        return write_files(journal, self._root, step, step.edit, self._tell)
 
 
 def _failure(fix: Fix, after: Observation, introduced: tuple[Outcome, ...]) -> str | None:

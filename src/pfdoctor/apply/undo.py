@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import platform
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from pfdoctor.apply import files
-from pfdoctor.apply.journal import Change, Entry, Journal, JournalError, is_begun, kept_bytes, read, undo_path
+from pfdoctor.apply.journal import Change, Entry, Journal, JournalError, Record, is_begun, kept_bytes, read, undo_path
+from pfdoctor.core.model import PfdoctorError
 from pfdoctor.core.plan import RefusedError
 from pfdoctor.edit.sources import FileSources, digest_of, inside
 
@@ -27,8 +29,14 @@ class Undone(NamedTuple):
 class TakesBack(Protocol):
     """What undoes a step of Azure."""
 
-    def take_back(self, entry: Entry, kept: bytes | None, others: Sequence[str]) -> str | None:
-        """Undo it; what stays is returned, in words. `others` are resources of other steps. Raises RefusedError."""
+    def log_in(self) -> None:
+        """Raises AuthenticationError where nobody is logged in."""
+
+    def take_back(self, entry: Entry, kept: bytes | None, others: Mapping[str, int | None]) -> str | None:
+        """Undo it; what stays is returned, in words. Raises RefusedError.
+
+        `others` are the resources of the journal's other steps, each with the number of its step if that is not undone.
+        """
 
 
 def undo(path: Path, only: int | None = None, azure: TakesBack | None = None) -> Undone:
@@ -37,21 +45,42 @@ def undo(path: Path, only: int | None = None, azure: TakesBack | None = None) ->
         # whoever wrote it was killed before the first step
         undo_path(path).unlink(missing_ok=True)
         return Undone((), ())
-    record = read(path)
-    entries = [one for one in reversed(record.entries) if only is None or one.step == only]
-    if only is not None and not entries:
-        raise JournalError(f"{path} has no step {only} that could be undone")
-    with Journal(path, record.root).opened() as journal:
-        undone = undo_entries(journal, record.root, entries, azure)
-        if not undone.left and len(undone.steps) == len(record.entries):
-            journal.close_undo()
-    return undone
+    where = read(path).root
+    with Journal(path, where).opened() as journal:
+        # read again: nobody else writes now
+        record = read(path)
+        entries = [one for one in reversed(record.entries) if only is None or one.step == only]
+        if only is not None and not entries:
+            raise JournalError(f"{path} has no step {only} that could be undone{_those(record)}")
+        _check_place(path, record, entries)
+        if azure is not None and any(one.resource is not None for one in entries):
+            azure.log_in()
+        return undo_entries(journal, record.root, entries, azure)
+
+
+def _those(record: Record) -> str:
+    numbers = ", ".join(str(one.step) for one in record.entries)
+    return f": there {'are' if len(record.entries) > 1 else 'is'} {numbers}" if numbers else ": all are undone"
+
+
+def _check_place(path: Path, record: Record, entries: list[Entry]) -> None:
+    """Raises JournalError where the files of the journal, or their former bytes, cannot be here."""
+    said = f" (it was written on {record.machine})" if record.machine not in ("", platform.node()) else ""
+    if not record.root.is_dir() and any(one.resource is None for one in entries):
+        raise JournalError(
+            f"{path} is for files in {record.root}, which is not here{said}: undo it where the plan was applied"
+        )
+    if entries and not undo_path(path).exists():
+        raise JournalError(
+            f"{undo_path(path)} is missing, which holds what is to be written back{said}: copy it here from beside "
+            "the journal that apply wrote"
+        )
 
 
 def undo_entries(journal: Journal, root: Path, entries: list[Entry], azure: TakesBack | None = None) -> Undone:
-    """Take back these steps, in this order."""
+    """Take back these steps, in this order; once nothing is left to be undone, what that needed is removed."""
     kept = kept_bytes(journal.path)
-    beside = [one.resource for one in read(journal.path).entries if one.resource is not None]
+    before = read(journal.path)
     done: list[int] = []
     left: list[tuple[int, str]] = []
     stays: list[tuple[int, str]] = []
@@ -61,14 +90,23 @@ def undo_entries(journal: Journal, root: Path, entries: list[Entry], azure: Take
                 _take_back(root, entry, kept)
             else:
                 data, _ = kept.get((entry.step, entry.resource), (None, None))
-                stay = _logged_in(azure).take_back(entry, data, beside)
+                others: dict[str, int | None] = dict.fromkeys(before.resources)
+                others |= {one.resource: one.step for one in before.entries if one.resource and one.step not in done}
+                stay = _logged_in(azure).take_back(entry, data, others)
                 stays += [(entry.step, stay)] if stay is not None else []
-        except (RefusedError, OSError) as error:
-            left.append((entry.step, error.strerror or "" if isinstance(error, OSError) else str(error)))
+            journal.write({"event": "undone", "step": entry.step})
+        except (RefusedError, PfdoctorError, OSError) as error:
+            left.append((entry.step, reason_of(error)))
             continue
-        journal.write({"event": "undone", "step": entry.step})
         done.append(entry.step)
+    if not read(journal.path).entries:
+        journal.close_undo()
     return Undone(tuple(done), tuple(left), tuple(stays))
+
+
+def reason_of(error: Exception) -> str:
+    """Why something could not be done, in words."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def _logged_in(azure: TakesBack | None) -> TakesBack:

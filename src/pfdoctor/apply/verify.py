@@ -34,6 +34,19 @@ class Observation(NamedTuple):
         """The rules that could not be decided somewhere."""
         return frozenset(one.rule for _, result in self.cases for one in result.unknown)
 
+    def why_undecided(self, rule: str, case: str, before: Observation) -> str | None:
+        """Why nobody can tell whether the rule still fires in the case; None where that is known.
+
+        What was open `before`, beside the finding that was proven there, may stay open.
+        """
+        open_before = {one.fingerprint for _, result in before.cases for one in result.unknown}
+        for _, result in self.cases:
+            for one in result.unknown:
+                if (one.rule, one.case) == (rule, case) and one.fingerprint not in open_before:
+                    missing = f" ({one.missing[0].path}: {one.missing[0].reason.detail})" if one.missing else ""
+                    return f"whether {rule} still fires could not be told afterwards{missing}"
+        return None
+
 
 Observe: TypeAlias = Callable[[], Observation]
 """Collects the facts again and runs every rule."""

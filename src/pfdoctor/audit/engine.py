@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from pfdoctor.audit.fleet import Endpoint, Shard, interleaved
 from pfdoctor.audit.inventory import take_inventory
+from pfdoctor.audit.login import UNAUTHENTICATED, Login
 from pfdoctor.audit.record import record, unread, wants_more
 from pfdoctor.audit.scope import Scope
 from pfdoctor.audit.state import State
@@ -66,13 +68,17 @@ async def audit(
     try:
         async with pipeline:
             reader = Reader(pipeline, cloud, how.limits.request, how.now)
+            login = Login(cloud, credential, lambda: Reader(pipeline, cloud, how.limits.request, how.now), how.limits)
             if state.inventory is None or state.inventory.problems:
-                state.set_inventory(await take_inventory(reader, scope))
+                inventory = await take_inventory(reader, scope)
+                if any(one.problem == UNAUTHENTICATED for one in inventory.problems):
+                    await login.check()
+                state.set_inventory(inventory)
                 await reader.close()
             # a reader of its own: what the inventory was made of need not be kept
             reader = Reader(pipeline, cloud, how.limits.request, how.now)
             try:
-                await _Audit(reader, shared, caller, (cloud, credential), how).run(state, shard)
+                await _Audit(state, reader, shared, caller, login, how).run(shard)
             finally:
                 await shared.close()
     finally:
@@ -92,9 +98,8 @@ def _log_unread(reader: Reader) -> Unknown | None:
 class _Audit:
     """One run over the endpoints."""
 
-    def __init__(
-        self, reader: Reader, shared: Shared, caller: Caller, login: tuple[Cloud, Credential], how: How
-    ) -> None:
+    def __init__(self, state: State, reader: Reader, shared: Shared, caller: Caller, login: Login, how: How) -> None:
+        self._state = state
         self._reader = reader
         self._shared = shared
         self._caller = caller
@@ -109,8 +114,9 @@ class _Audit:
             now=how.now,
         )
 
-    async def run(self, state: State, shard: Shard | None) -> None:
+    async def run(self, shard: Shard | None) -> None:
         """Every endpoint once; then, once more, those at which something failed that may pass."""
+        state = self._state
         endpoints = meant(state, shard)
         total, left = len(endpoints), [one for one in interleaved(endpoints) if one.key not in state.done]
         again: list[Endpoint] = []
@@ -155,16 +161,19 @@ class _Audit:
             head, found, rest = url.partition(inside)
             return bool(found) and rest[:1] in ("/", "?", "") and endpoint.resource_group.lower() in head
 
-        reader = self._reader.share(self._shared, is_own)
+        before, keep = self._state.own(endpoint.key), partial(self._state.keep_own, endpoint.key)
+        reader = self._reader.share(self._shared, is_own, before, keep)
         try:
             cases = await self._cases(reader, endpoint)
+            if any(one.code == UNAUTHENTICATED for one in reader.failures.values()):
+                await self._login.check()
             return record(endpoint, cases, _log_unread(reader)), reader.is_troubled
         except NoInputError as error:
             return unread(endpoint, Unknown("gone", f"Azure Resource Graph lists it, but {error}"), gone=True), False
         except AuthenticationError as error:
             # of this subscription alone, or of the login as a whole: then this raises again, and the audit ends
-            await self._login[1].caller(self._login[0].arm_scope)
-            return unread(endpoint, Unknown("unauthenticated", str(error))), False
+            await self._login.check()
+            return unread(endpoint, Unknown(UNAUTHENTICATED, str(error))), False
         except Exception as error:  # noqa: BLE001 - a bug of ours at one endpoint must not cost the report of the others
             return unread(endpoint, Unknown(INTERNAL, self._how.broke(endpoint.id, error))), False
         finally:
@@ -178,6 +187,7 @@ class _Audit:
         return cases
 
     async def _examined(self, reader: Reader, endpoint: Endpoint, how: Collection) -> list[tuple[Facts, CaseResult]]:
-        facts = await collect_through(reader, endpoint.target, self._caller, how, self._login)
+        signed_in = (self._login.cloud, self._login.credential)
+        facts = await collect_through(reader, endpoint.target, self._caller, how, signed_in)
         results = await asyncio.gather(*map(self._how.examine, facts))
         return list(zip(facts, results, strict=True))

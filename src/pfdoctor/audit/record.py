@@ -17,6 +17,9 @@ from pfdoctor.report.json import finding_body
 HEALTHY, FINDINGS, UNKNOWN, GONE = "healthy", "findings", "unknown", "gone"
 STATES = (FINDINGS, UNKNOWN, HEALTHY, GONE)
 
+LOG_UNREAD = "log-unread"
+"""The reason's code of an endpoint that was read, but for the log of a deployment."""
+
 _BY_NATURE = frozenset(
     """
     flow-unread in-registry log-cut no-logs no-version not-asked not-collected not-in-azure not-in-files not-looked
@@ -74,7 +77,7 @@ def record(
     seen: Json = live["endpoint"]
     reason = _reason(seen) or _reason(seen.get("deployments"))
     if reason is None and log_unread is not None:
-        reason = _body(log_unread._replace(detail=f"the log of a deployment {log_unread.detail}"))
+        reason = _body(log_unread._replace(code=LOG_UNREAD, detail=f"the log of a deployment {log_unread.detail}"))
     state = FINDINGS if findings else UNKNOWN if unknown or reason is not None else HEALTHY
     return {
         **_head(endpoint, state),

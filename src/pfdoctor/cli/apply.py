@@ -26,6 +26,10 @@ def apply(
     journal: Annotated[
         Path | None, option("--journal", metavar="FILE", help="Where to record what is done; PLAN.journal by default.")
     ] = None,
+    output: Annotated[
+        str | None,
+        option("--output", "-o", metavar="FILE", help="Write what came of it as JSON; - is stdout."),
+    ] = None,
     cloud: Cloud = None,
     credential: Credential = "default",
     timeout: Timeout = 30.0,
@@ -38,25 +42,37 @@ def apply(
     What is not safe is asked for; without a terminal it is left out, unless --yes with --fix-level allows it.
 
     Exit codes: 0 applied and verified, or nothing left to do; 2 usage; 4 not logged in; 7 the files or resources are
-    not as the plan expects them, a fix failed or did not hold and was undone, or a role is not in force yet.
+    not as the plan expects them, a fix failed or did not hold and was undone, a role is not in force yet, or nobody
+    could look at what came of a fix (the journal is kept, and says how to go on).
     """
-    from pfdoctor.cli.fixing import approved, execute, report
+    import shlex
+    import sys
+
+    from pfdoctor.apply.journal import free_journal
+    from pfdoctor.cli.applied import report, to_json
+    from pfdoctor.cli.fixing import Doing, approved, execute, name_of
     from pfdoctor.cli.live import Live
-    from pfdoctor.cli.output import print_lines
+    from pfdoctor.cli.output import print_lines, write
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.planning import diff_of, root_of
     from pfdoctor.core.model import Level
+    from pfdoctor.report.json import dump
     from pfdoctor.report.plan import render_diff
 
     made = _read(plan)
     root = root_of(made, str(plan))
-    recorded = journal or plan.with_name(f"{plan.name}.journal")
     if dry_run:
         print_lines(render_diff(diff_of(made, root)), color)
         return 0
-    granted = approved(made, Level(fix_level) if yes else None)
+    granted, name = approved(made, Level(fix_level) if yes else None), name_of(made)
+    recorded = journal or free_journal(plan.with_name(f"{plan.name}.journal"), name)
     live = Live.of(made.live, cloud, credential, timeout) if made.live is not None else None
-    return report(execute(granted, root, load(rules), recorded, live, wait), recorded)
+    again = shlex.join(["pfdoctor", *sys.argv[1:]]) if sys.argv[1:2] == ["apply"] else f"pfdoctor apply {plan}"
+    doing = Doing(root, recorded, name, again, live, wait)
+    applied = execute(granted, load(rules), doing)
+    if output is not None:
+        write(dump(to_json(applied, granted, doing)), output)
+    return report(applied, granted, doing)
 
 
 def _read(path: Path) -> Plan:

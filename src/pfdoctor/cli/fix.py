@@ -36,14 +36,17 @@ class Short(NamedTuple):
     def fix(self, *, yes: bool) -> int:
         """Apply the plan; what it did is told on stderr. The exit code where it failed, else 0."""
         # imported here: nothing but a fix may write
-        from pfdoctor.cli.fixing import approved, execute, report
+        from pfdoctor.cli.applied import report
+        from pfdoctor.cli.fixing import Doing, approved, execute, name_of
 
         ground, plan = self.plan()
         plan = approved(plan, self.level if yes else None)
         if not plan.steps:
             return 0
-        journal = _journal()
-        return report(execute(plan, ground.root, self.catalogue, journal, self.live), journal)
+        doing = Doing(ground.root, _journal(), name_of(plan), "pfdoctor check --fix", self.live)
+        if self.live is not None:
+            doing = doing._replace(again="pfdoctor diagnose --fix")
+        return report(execute(plan, self.catalogue, doing), plan, doing)
 
 
 def show(wanted: Short, color: str) -> int:

@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from pfdoctor.apply.effective import PATIENT, Waiting
+from pfdoctor.apply.journal import is_begun, read
 from pfdoctor.apply.run import Applied, Runner
 from pfdoctor.apply.verify import Observation, Observe
 from pfdoctor.cli.output import say
@@ -22,13 +23,11 @@ from pfdoctor.core.plan.step import place_of
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.report.json import dump
 from pfdoctor.report.plan import describe
-from pfdoctor.report.style import count, visible
+from pfdoctor.report.style import visible
 
 if TYPE_CHECKING:
     from pfdoctor.apply.azure import AzureHand, Login
     from pfdoctor.cli.live import Live
-
-FAILED = 7
 
 
 def observer(paths: Sequence[Path], catalogue: Catalogue, live: Live | None = None) -> Observe:
@@ -42,14 +41,18 @@ def observer(paths: Sequence[Path], catalogue: Catalogue, live: Live | None = No
     return observe
 
 
-def hand(plan: Plan, live: Live | None, wait: float = PATIENT.longest) -> AzureHand | None:
+def name_of(plan: Plan) -> str:
+    """What journals and the descriptions of role assignments call the plan: the same for the same plan."""
+    return hashlib.sha256(dump(to_json(plan)).encode()).hexdigest()[:12]
+
+
+def hand(plan: Plan, live: Live | None, name: str, wait: float = PATIENT.longest) -> AzureHand | None:
     """What performs the plan's steps in Azure, if it has any. `wait`: seconds, for a role to be in force."""
     if live is None or not plan.azure:
         return None
     from pfdoctor.apply.azure import AzureHand
 
-    digest = hashlib.sha256(dump(to_json(plan)).encode()).hexdigest()[:12]
-    return AzureHand(login(live), f"plan {digest}", Waiting(wait, tell=say))
+    return AzureHand(login(live), f"plan {name}", Waiting(wait, tell=say))
 
 
 def login(live: Live) -> Login:
@@ -79,40 +82,35 @@ def approved(plan: Plan, yes: Level | None) -> Plan:
     return plan.only(allowed)
 
 
-def execute(
-    plan: Plan, root: Path, catalogue: Catalogue, journal: Path, live: Live | None = None, wait: float = PATIENT.longest
-) -> Applied:
+class Doing(NamedTuple):
+    """Where and how a plan is applied. `name` is what the journal calls it, `again` the command that applies it again.
+
+    `wait`: seconds, for a role to be in force.
+    """
+
+    root: Path
+    journal: Path
+    name: str
+    again: str
+    live: Live | None = None
+    wait: float = PATIENT.longest
+
+
+def execute(plan: Plan, catalogue: Catalogue, doing: Doing) -> Applied:
     """Run the plan and tell what happens."""
 
     def tell(step: Step) -> None:
         say(visible(f"step {step.id}: {place_of(step.edit)}: {step.title}"))
 
-    observe = observer([Path(path) for path in plan.paths], catalogue, live)
-    return Runner(plan, root, catalogue, observe, tell, hand(plan, live, wait)).run(journal)
-
-
-def report(applied: Applied, journal: Path) -> int:
-    """Say what came of it; the exit code."""
-    for fix in applied.fixed:
-        say(visible(f"fixed: {fix.rule}: {fix.message}"))
-    for one in applied.revealed:
-        say(visible(f"seen only now: {one.rule}: {one.message}"))
-    for fix in applied.unverified:
-        say(visible(f"unverified: {fix.rule}: the role is in force; add --probe-score to see a request answered"))
-    for fix in applied.pending:
-        again = "it was not undone: run the same apply again in some minutes"
-        say(visible(f"applied, not yet effective: {fix.rule}: {fix.title}; {again}"))
-    for step, words in applied.stays:
-        say(visible(f"step {step}: {words}"))
-    if applied.failure is not None:
-        say(visible(f"stopped: {applied.failure}"))
-        for step in applied.undone:
-            say(f"step {step} was undone")
-        for step, reason in applied.left:
-            say(visible(f"step {step} could not be undone: {reason}"))
-    elif not applied.fixed and not applied.pending:
-        say("nothing to do: every step's result is there already" if applied.already else "nothing was applied")
-    if applied.fixed or applied.left:
-        done = f"{count(len(applied.fixed), 'fix') if len(applied.fixed) == 1 else f'{len(applied.fixed)} fixes'}"
-        say(visible(f"{done} applied and verified; take them back with: pfdoctor undo {journal}"))
-    return FAILED if applied.failure is not None or applied.pending else 0
+    observe = observer([Path(path) for path in plan.paths], catalogue, doing.live)
+    performer = hand(plan, doing.live, doing.name, doing.wait)
+    try:
+        return Runner(plan, doing.root, catalogue, observe, tell, performer).run(doing.journal, doing.name)
+    except (KeyboardInterrupt, Exception):
+        # whatever ended the run: what it began is in the journal
+        begun = read(doing.journal).entries if is_begun(doing.journal) else ()
+        for entry in begun:
+            say(f"step {entry.step} {'was done' if entry.done else 'was begun'}, and is not undone")
+        if begun:
+            say(visible(f"next: {doing.again} goes on; take it back with: pfdoctor undo {doing.journal}"))
+        raise

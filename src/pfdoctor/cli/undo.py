@@ -27,7 +27,9 @@ def undo(
 ) -> int:
     """Take back what pfdoctor did, newest first; what somebody changed since is left alone, and said.
 
-    Exit codes: 0 all is back (but for what was declared irreversible), 2 usage, 4 not logged in, 7 something was left.
+    Exit codes: 0 all is back (but for what the plan declared irreversible, which is said); 2 usage; 4 not logged in; 7
+    something was left, be it that somebody changed it since or that Azure does not accept its former state, or the
+    journal cannot be used here.
     """
     from pfdoctor.apply.undo import undo as take_back
     from pfdoctor.cli.output import say
@@ -42,6 +44,9 @@ def undo(
         say(visible(f"step {number}: {words}"))
     if not undone.steps and not undone.left:
         say("nothing to undo")
+    elif undone.stays:
+        steps = ", ".join(str(number) for number, _ in sorted(undone.stays))
+        say(f"all else is as it was before; not so what the plan called irreversible: step {steps}")
     return LEFT if undone.left else 0
 
 

@@ -65,9 +65,9 @@ class Shared:
             reading = await read()
         finally:
             del self._begun[key]
-        if _is_settled(reading) or self._failures[key] >= _MOST_TRIES - 1:
+        if is_settled(reading) or self._failures[key] >= _MOST_TRIES - 1:
             self.put(key, reading)
-            if _is_settled(reading):
+            if is_settled(reading):
                 self._kept(key, reading)
         else:
             self._failures[key] += 1
@@ -79,6 +79,7 @@ def passes(why: Unknown) -> bool:
     return why.code not in _SETTLED
 
 
-def _is_settled(reading: Reading) -> bool:
+def is_settled(reading: Reading) -> bool:
+    """Whether there is no use in reading it again."""
     why = reading.unknown or reading.incomplete
     return why is None or not passes(why)

@@ -21,7 +21,10 @@ KINDS = {
     "close": "the connection is closed before any answer",
     "page-loop": "the true answer with a nextLink that leads to itself",
     "lost": "the call takes effect, and the connection is closed instead of an answer",
+    "hang": "the call takes no effect, and no answer comes (for some seconds, then the connection is closed)",
+    "hang-after": "the same, but the call takes effect first",
 }
+"""What hangs does so until the client gives up or the faults are cleared."""
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Fault:
     seen: int = 0
     hits: int = 0
     """How many calls it has struck."""
+    held: int = 0
+    """How many calls it has left hanging; of "hang-after", once they took effect."""
 
     def strikes(self, method: str, path: str) -> bool:
         """Whether this call is struck; counts it."""

@@ -49,11 +49,18 @@ class Front:
         if request.transport is not None:
             self._connections.add(request.transport)
         fault = next((rule for rule in self.faults if rule.strikes(request.method, request.path_qs)), None)
-        status, started = 0, self._now()
+        status, done, started = 0, 0, self._now()
+
+        async def carried_out(asked: web.Request) -> web.StreamResponse:
+            nonlocal done
+            answer = await handler(asked)
+            done = answer.status
+            return answer
+
         try:
             if self.latency:
                 await asyncio.sleep(self.latency)
-            response = await (self._struck(fault, request, handler) if fault else handler(request))
+            response = await (self._struck(fault, request, carried_out) if fault else carried_out(request))
             status = response.status
         except web.HTTPException as error:
             status = error.status
@@ -71,6 +78,7 @@ class Front:
                     ongoing.id,
                     started,
                     fault.kind if fault else "",
+                    done,
                 )
             )
         return response
@@ -89,6 +97,11 @@ class Front:
             if fault.kind == "lost":
                 await handler(request)
             _cut(request, reset=fault.kind == "reset")
+            raise asyncio.CancelledError
+        if fault.kind in {"hang", "hang-after"}:
+            if fault.kind == "hang-after":
+                await handler(request)
+            await self._hang(fault, request)
             raise asyncio.CancelledError
         if fault.kind in {"status", "throttled"}:
             status = 429 if fault.kind == "throttled" else int(details.get("status", 500))
@@ -109,6 +122,17 @@ class Front:
             await asyncio.sleep(float(details.get("seconds", 5.0)))
             return await handler(request)
         return await self._bent(fault, request, await handler(request))
+
+    async def _hang(self, fault: Fault, request: web.Request) -> None:
+        """Until the client has gone, the fault has been cleared, or the seconds are over that it names."""
+        fault.held += 1
+        loop = asyncio.get_running_loop()
+        end = loop.time() + float(fault.details.get("seconds", 3600.0))
+        while request.transport is not None and not request.transport.is_closing() and fault in self.faults:
+            if loop.time() > end:
+                break
+            await asyncio.sleep(0.005)
+        _cut(request, reset=False)
 
     async def _bent(self, fault: Fault, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
         """A true answer that breaks off, or whose next page is itself."""

@@ -36,3 +36,5 @@ class Request(NamedTuple):
     """Seconds since 1970, of the simulated clock."""
     fault: str = ""
     """The kind of the fault that struck it, if any."""
+    done: int = 0
+    """The status that the call itself came to, whatever was answered instead; 0: it never got so far."""

@@ -153,7 +153,7 @@ class _Run:
         own = begin(
             error=self._error(found.chosen[name]) if name is not None and failed else at_hand(None),
             logs=self._logs(identifier, deployment) if name is not None else at_hand([]),
-            metrics=self._metrics(identifier, name),
+            metrics=self._metrics(identifier, name, found),
         )
         try:
             view = await self._view(found, endpoint, deployment, caller, shared)
@@ -274,10 +274,12 @@ class _Run:
     async def _error(self, deployment: Reading) -> Json:
         return await read_provisioning_error(self._reader, deployment.body, self._cloud.host)
 
-    async def _metrics(self, deployment: str, name: str | None) -> Json:
+    async def _metrics(self, deployment: str, name: str | None, found: Found) -> Json:
         if not self._how.metrics:
             return NOT_ASKED.to_json()
-        return await read_metrics(self._reader, deployment, self._now) if name is not None else None
+        if name is None:
+            return unread(found.deployments, "the deployment") if found.deployments.unknown is not None else None
+        return await read_metrics(self._reader, deployment, self._now)
 
     async def _logs(self, identifier: str, deployment: Json) -> Json:
         return await read_logs(

@@ -30,6 +30,7 @@ from pfdoctor.core.plan.resource import (
     UpdateEndpoint,
     digest,
 )
+from pfdoctor.core.plan.reversible import refused_again
 from pfdoctor.core.plan.step import Edit, Fix, NotPlanned, Plan, RefusedError, Sources, Step, Target, touched
 from pfdoctor.core.plan.words import effect_of, inverse_of, needs_of, title_of
 from pfdoctor.core.rule import Catalogue, RemedySpec, Rule
@@ -63,6 +64,7 @@ class Planner:
         resources: Resources = NOTHING,
     ) -> None:
         self._catalogue = catalogue
+        self._cases: Sequence[Facts] = ()
         self._resources = resources
         self._untouched = sources
         self._sources = sources
@@ -88,7 +90,7 @@ class Planner:
     ) -> Plan:
         """The plan that mends the wanted findings. What is safe comes first, to be applied without the rest."""
         results = [self._judge(facts) for facts in cases]
-        self._facts = list(cases)
+        self._cases, self._facts = cases, list(cases)
         findings = [
             (case, finding)
             for case, result in enumerate(results)
@@ -124,20 +126,20 @@ class Planner:
     def _mend_all(self, findings: Sequence[tuple[int, Finding]]) -> None:
         """A fix that is refused now may be made after others: what it would have made true is not, any more."""
         while findings:
-            refused: list[tuple[int, Finding]] = []
-            reasons: list[NotPlanned] = []
             made = len(self._fixes)
-            for case, finding in findings:
-                try:
-                    self._mend(case, finding)
-                except RefusedError as error:
-                    refused.append((case, finding))
-                    identified = (finding.rule, finding.case, finding.subject, finding.fingerprint)
-                    reasons.append(NotPlanned(*identified, str(error)))
-            if len(self._fixes) == made or len(refused) == len(findings):
-                self._not_planned = reasons
+            refused = [(one, reason) for one in findings if (reason := self._refusal(*one)) is not None]
+            findings = [one for one, _ in refused]
+            if len(self._fixes) == made:
+                self._not_planned = [reason for _, reason in refused]
                 return
-            findings = refused
+
+    def _refusal(self, case: int, finding: Finding) -> NotPlanned | None:
+        """Mends the finding; why not, if it cannot be done."""
+        try:
+            self._mend(case, finding)
+        except RefusedError as error:
+            return NotPlanned(finding.rule, finding.case, finding.subject, finding.fingerprint, str(error))
+        return None
 
     def _mend(self, case: int, finding: Finding) -> None:
         rule = self._catalogue.rules[finding.rule]
@@ -322,10 +324,12 @@ class Planner:
             expects = {file: self._untouched.digest(file) for file in touched(edit)}
         return step._replace(expects=expects)
 
-    @staticmethod
-    def _worded(step: Step) -> Step:
-        """A step that was merged says all that it does."""
-        return step._replace(title=title_of(step.edit)) if isinstance(step.edit, AzureEdit) else step
+    def _worded(self, step: Step) -> Step:
+        """A step that was merged says all that it does, and whether Azure will take it back."""
+        if not isinstance(step.edit, AzureEdit):
+            return step
+        inverse = refused_again(step.edit, self._resources, self._cases) or step.inverse
+        return step._replace(title=title_of(step.edit), inverse=inverse)
 
     def _spread(self, case: int, chosen: Chosen) -> None:
         """A file may belong to several cases: the others will see the same change."""

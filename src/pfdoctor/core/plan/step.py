@@ -28,6 +28,10 @@ class RefusedError(Exception):
     """An edit that cannot be made, with the reason in words that follow a file's name or a colon."""
 
 
+class PassingError(RefusedError):
+    """An edit that could not be made this time; the same again may succeed."""
+
+
 class PlanError(PfdoctorError):
     """A plan file that is none."""
 

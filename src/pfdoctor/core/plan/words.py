@@ -17,6 +17,7 @@ from pfdoctor.core.plan.resource import (
     UpdateDeployment,
     UpdateEndpoint,
 )
+from pfdoctor.core.plan.reversible import IRREVERSIBLE
 from pfdoctor.core.plan.step import (
     Edit,
     MovedFile,
@@ -109,18 +110,18 @@ def inverse_of(edit: Edit) -> str:
         case GrantRole():
             return "the assignment is deleted, if pfdoctor created it and nobody changed it since"
         case NewVersion(_, _, version, _):
-            return f"irreversible: a version cannot be unmade; version {version} is archived, and nothing uses it"
+            return f"{IRREVERSIBLE}a version cannot be unmade; version {version} is archived, and nothing uses it"
         case UpdateDeployment():
             return (
                 "the deployment is written back as it was, in another roll-out, if nobody changed it since and Azure "
-                "still accepts what was there (it refuses one without scoring routes)"
+                "still accepts what was there"
             )
         case UpdateEndpoint():
             return "the endpoint is written back as it was, if nobody changed it since and Azure still accepts that"
         case RegisterProvider():
-            return "irreversible: the provider stays registered, which costs nothing"
+            return f"{IRREVERSIBLE}the provider stays registered, which costs nothing"
         case SyncKeys():
-            return "irreversible: the former keys were no longer valid anyway"
+            return f"{IRREVERSIBLE}the former keys were no longer valid anyway"
         case NewFile(file, _):
             return f"{file} is removed, if nobody changed it since"
         case MovedFile(file, to):

@@ -283,6 +283,7 @@ _NAME_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_
 _NO_VALUE = frozenset(("", "$", "<", "{", "[", "#"))
 _AFTER_NAME = frozenset("\"'`]\\:=,%")
 _LINE_ENDS = frozenset("\r\n")
+_QUOTES = frozenset("\"'`\\")
 _MAX_VALUE = 4000
 _EXPRESSION = Pattern(r"[A-Za-z_][\w.]*(?:\(|\[|\.[A-Za-z_]+\b)|(?:await|lambda|not|if|f\"|f')\b")
 
@@ -350,7 +351,9 @@ class _Scan:
                 return None
         value_start = separator.end()
         beginning = text[value_start : value_start + MIN_VALUE]
-        if beginning[:1] in _NO_VALUE or len(beginning) < MIN_VALUE or " " in beginning or "\n" in beginning:
+        if beginning[:1] in _NO_VALUE or len(beginning) < MIN_VALUE or "\n" in beginning:
+            return None
+        if " " in beginning and (beginning[0] not in _QUOTES or not self._broad):
             return None
         name = text[start:end].lstrip("-.")
         strength = strength_of(name)

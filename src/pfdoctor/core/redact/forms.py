@@ -79,9 +79,15 @@ def _password(secret: str) -> bool:
     return not is_template(secret) and not PLACEHOLDER_WORDS.issuperset(letters_of(secret))
 
 
+def _set_password(secret: str) -> bool:
+    """One in a connection string, and not the call or path that a statement of a program assigns."""
+    return _password(secret) and not set("()/") & set(secret[:1] + secret[-1:])
+
+
 _BASE64 = r"(?:[A-Za-z0-9+/]|%2[BFbf])"
 _PAD = r"(?:=|%3[Dd]){0,2}"
 _EQUALS = r"(?:=|%3[Dd])"
+_SET_PASSWORD = r"(?:password|pwd)[ \t]*=[ \t]*(?P<secret>[^\s;\"'][^;\"'\n]{2,200})"
 _BEFORE = r"(?<![A-Za-z0-9_])"
 _AFTER = r"(?![A-Za-z0-9_])"
 
@@ -122,6 +128,21 @@ FORMS = (
         rf"(?<![A-Za-z0-9])sig{_EQUALS}(?P<secret>(?:[A-Za-z0-9+/_-]|%25|%2[BFbf]|%3[Dd]|=){{20,}})",
         _varied,
         "sig",
+    ),
+    # of a connection string, in which a password ends at the semicolon, whatever blanks it holds
+    _Form(
+        "password",
+        ("assword", "ASSWORD", "Pwd", "PWD", "pwd"),
+        rf"(?i)(?<![A-Za-z_]){_SET_PASSWORD};[ \t]*[a-z][a-z ]{{1,40}}=",
+        _set_password,
+        "Password",
+    ),
+    _Form(
+        "password",
+        ("assword", "ASSWORD", "Pwd", "PWD", "pwd"),
+        rf"(?i)=[^;\"'\n]{{1,200}};[ \t]*{_SET_PASSWORD}",
+        _set_password,
+        "Password",
     ),
     # behind ? or & it is a signature however short it was cut
     _Form(

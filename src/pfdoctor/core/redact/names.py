@@ -21,7 +21,7 @@ def _set(words: str) -> frozenset[str]:
 
 
 STRONG, PASSWORD, _WEAK = 3, 2, 1
-_PASSWORDS = _set("password passwd pwd passphrase passwort")
+_PASSWORDS = _set("password passwd pwd pass passphrase passwort")
 _ALONE = _set(
     "secret apikey sas sastoken accountkey accesskey connectionstring connstr clientsecret authtoken "
     "accesstoken apitoken subscriptionkey encodedconnections secretkey privatekey"
@@ -111,8 +111,10 @@ def is_template(value: str) -> bool:
 def is_literal(value: str, strength: int = STRONG) -> bool:
     """Whether a value under a name of this strength is the secret, and not a template, a path, a word or a name."""
     stripped = value.strip().strip("\"'")
-    if len(stripped) < 3 or is_template(stripped) or _is_path(stripped) or " " in stripped:
+    if len(stripped) < 3 or is_template(stripped) or _is_path(stripped):
         return False
+    if " " in stripped:
+        return strength == PASSWORD and _has_mixed_word(stripped)
     if _HEX.match(stripped):
         return len(set(stripped)) >= 8
     # my-connection-2 is a name and apikey a word; testkey123 is neither
@@ -127,8 +129,11 @@ def is_secret(value: str, strength: int, *, assigned: bool, broad: bool) -> bool
     A password that is nothing but letters is believed only where it is `assigned`: quoted, behind `=` or `:`.
     `broad` rather takes an example for a secret than the other way round.
     """
-    if len(value) < MIN_VALUE or " " in value or is_template(value) or _is_path(value):
+    if len(value) < MIN_VALUE or is_template(value) or _is_path(value):
         return False
+    if " " in value:
+        # a sentence about a password is none
+        return broad and assigned and strength == PASSWORD and _has_mixed_word(value)
     if broad and strength > _WEAK and len(value) >= 8 and _has_digit(value) and is_literal(value, strength):
         return True
     if strength == PASSWORD:
@@ -151,6 +156,11 @@ def _is_path(value: str) -> bool:
 
 def _has_digit(value: str) -> bool:
     return any(map(str.isdigit, value))
+
+
+def _has_mixed_word(value: str) -> bool:
+    """Whether a text with blanks holds a word of letters and digits, as a sentence seldom does."""
+    return any(_has_digit(word) and any(map(str.isalpha, word)) for word in value.split())
 
 
 def is_random(value: str) -> bool:
@@ -189,7 +199,7 @@ def kind_of(name: str, value: str) -> str:
 
 
 _KINDS = (
-    ("password", ("password", "passwd", "pwd", "passphrase", "passwort")),
+    ("password", ("pass", "pwd")),
     ("client secret", ("client secret", "clientsecret")),
     ("connection string", ("connection string", "connectionstring", "conn str", "connstr", "encoded connections")),
     ("shared access signature", ("sas",)),
