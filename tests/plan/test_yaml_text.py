@@ -278,7 +278,8 @@ def test_only_the_value_changes(data: Any, text: str, new: Any) -> None:
 
 def difference(text: str, after: str) -> tuple[list[str], list[str]]:
     """The lines that went and those that came, each with its end: another line end is another line."""
-    lines = difflib.ndiff(*(one.replace("\r\n", "␍\n").splitlines(keepends=True) for one in (text, after)))
+    old, new = (one.replace("\r\n", "␍\n").splitlines(keepends=True) for one in (text, after))
+    lines = list(difflib.ndiff(old, new))
     found = [line for line in lines if line[:2] in ("- ", "+ ")]
     return [line for line in found if line[0] == "-"], [line for line in found if line[0] == "+"]
 
