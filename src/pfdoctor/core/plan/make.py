@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pfdoctor.core import message
-from pfdoctor.core.action import Action
+from pfdoctor.core.action import Action, AssignRole, EnableProvider
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
 from pfdoctor.core.facts import Facts, Found
 from pfdoctor.core.firing import firing, identity
+from pfdoctor.core.live_effects import as_measured, measured
 from pfdoctor.core.model import CaseResult, Finding, Json, Level
 from pfdoctor.core.plan.along import along
 from pfdoctor.core.plan.foresee import DRIFT, compare, foresee, proven, rejoins
@@ -70,6 +71,7 @@ class Planner:
         self._judge = judge
         self._most = most
         self._facts: list[Facts] = []
+        self._measured: list[dict[str, Json]] = []
         self._steps: list[Step] = []
         self._owner: dict[int, str] = {}
         self._fixed: set[int] = set()
@@ -95,19 +97,22 @@ class Planner:
             for finding in result.findings
             if finding.status.counts and wanted(finding)
         ]
-        for case, finding in sorted(findings, key=lambda one: self._rank(one[0], one[1])):
-            self._mend(case, finding)
+        self._measured = [measured(facts) for facts in cases]
+        self._mend_all(sorted(findings, key=lambda one: self._rank(one[0], one[1])))
         forecast = None
         if what_if:
             forecast = foresee(self._catalogue, tuple(zip(cases, results, strict=True)), self._facts, self._judge)
         fixes, steps = merged(self._fixes, [self._finished(step) for step in self._steps])
         return Plan(tuple(paths), fixes, tuple(map(self._worded, steps)), tuple(self._not_planned), forecast, live)
 
-    def _rank(self, case: int, finding: Finding) -> int:
+    def _rank(self, case: int, finding: Finding) -> tuple[int, bool]:
+        """What is safe first; then what restarts nothing, for a roll-out leaves open what is known now."""
         rule = self._catalogue.rules[finding.rule]
         scope = _scope(rule, self._facts[case], finding.fingerprint)
         spec = next(self._applicable(rule, scope, set()), None) if scope is not None else None
-        return Level.MANUAL.rank if spec is None else spec.level.rank
+        if spec is None:
+            return Level.MANUAL.rank, False
+        return spec.level.rank, not all(isinstance(action, AssignRole | EnableProvider) for action in spec.actions)
 
     def _applicable(self, rule: Rule, scope: Scope, used: set[int]) -> Iterator[RemedySpec]:
         """The remedies with actions that are offered here, those used up left out."""
@@ -118,17 +123,36 @@ class Planner:
 
     # --------------------------------------------------------------------------------------------------- one finding
 
+    def _mend_all(self, findings: Sequence[tuple[int, Finding]]) -> None:
+        """A fix that is refused now may be made after others: what it would have made true is not, any more."""
+        while findings:
+            refused: list[tuple[int, Finding]] = []
+            reasons: list[NotPlanned] = []
+            made = len(self._fixes)
+            for case, finding in findings:
+                try:
+                    self._mend(case, finding)
+                except RefusedError as error:
+                    refused.append((case, finding))
+                    identified = (finding.rule, finding.case, finding.subject, finding.fingerprint)
+                    reasons.append(NotPlanned(*identified, str(error)))
+            if len(self._fixes) == made or len(refused) == len(findings):
+                self._not_planned = reasons
+                return
+            findings = refused
+
     def _mend(self, case: int, finding: Finding) -> None:
         rule = self._catalogue.rules[finding.rule]
-        if _scope(rule, self._facts[case], finding.fingerprint) is None:
-            return  # an earlier fix mends it, or leaves open whether it does: the forecast says which
-        try:
-            chosen = self._choose_harmless(rule, case, finding.fingerprint)
-            self._not_apart(case, chosen)
-        except RefusedError as error:
-            identified = (rule.id, finding.case, finding.subject, finding.fingerprint)
-            self._not_planned.append(NotPlanned(*identified, str(error)))
-            return
+        now = self._facts[case]
+        if _scope(rule, now, finding.fingerprint) is None:
+            # what was measured counts until it is measured anew: a roll-out alone mends nothing of it
+            now = as_measured(now, self._measured[case])
+            if _scope(rule, now, finding.fingerprint) is None:
+                return  # an earlier fix mends it, or leaves open whether it does: the forecast says which
+        chosen = self._choose_harmless(rule, now, finding.fingerprint)
+        if now is not self._facts[case]:
+            chosen = chosen._replace(facts=self._replayed(case, chosen))
+        self._not_apart(case, chosen)
         steps = self._take(rule, case, chosen)
         self._fixes.append(
             Fix(
@@ -148,16 +172,23 @@ class Planner:
         self._sources = chosen.sources
         self._spread(case, chosen)
 
-    def _choose_harmless(self, rule: Rule, case: int, fingerprint: str) -> Chosen:
+    def _replayed(self, case: int, chosen: Chosen) -> Facts:
+        """The facts of the case after what was chosen on others."""
+        facts = self._facts[case]
+        for action, view, item in chosen.acts:
+            facts = simulate(action, facts, view, item)
+        return facts
+
+    def _choose_harmless(self, rule: Rule, facts: Facts, fingerprint: str) -> Chosen:
         """What mends the finding and makes nothing else true, as far as that is foreseen."""
         used: set[int] = set()
         harm: RefusedError | None = None
         while True:
             try:
-                chosen = self._choose(rule, case, fingerprint, used)
+                chosen = self._choose(rule, facts, fingerprint, used)
             except RefusedError as error:
                 raise harm or error from error
-            now = (self._facts[case], self._judge(self._facts[case]))
+            now = (facts, self._judge(facts))
             introduced, _ = compare(self._catalogue, now, proven(self._judge(chosen.facts)))
             # that files and Azure differ until both are mended, or until the files are deployed, is no harm
             harmful = [one for one in introduced if self._catalogue.rules[one.rule].category != DRIFT]
@@ -171,12 +202,12 @@ class Planner:
         if self._rejoined not in (None, case) or (changes and self._fixed - {case}):
             raise RefusedError("which files belong together changes in between: apply this plan, then plan again")
 
-    def _choose(self, rule: Rule, case: int, fingerprint: str, used: set[int]) -> Chosen:
+    def _choose(self, rule: Rule, facts: Facts, fingerprint: str, used: set[int]) -> Chosen:
         """The first remedy that can be made and, while the rule still fires after it, those that complete it.
 
         `used` are the remedies that are not to be tried again; those tried are added.
         """
-        chosen = Chosen((), Level.SAFE, (), (), self._facts[case], self._sources, ())
+        chosen = Chosen((), Level.SAFE, (), (), facts, self._sources, ())
         refusals: list[str] = []
         while (scope := _scope(rule, chosen.facts, fingerprint)) is not None:
             spec = next(self._applicable(rule, scope, used), None)

@@ -185,6 +185,10 @@ _TELLING = 4
 _TOKEN = Pattern(r"\[redacted: [^\]\n]{1,60}\]")
 
 
+_BEGINNINGS = tuple(dict.fromkeys(literal for form in FORMS for literal in form.literals))
+"""What a secret of a known form has in it, in all of them."""
+
+
 def _hidden(text: str) -> list[Hit]:
     """The secrets of a text that is to be shown: also those that stand in a text inside it, behind its escapes."""
     hits = _detect(text, code=False, broad=True)
@@ -229,9 +233,11 @@ def _detect(text: str, *, code: bool, broad: bool) -> list[Hit]:
     In `code` a value beside a name counts only in quotes; `broad` see `is_secret`.
     """
     hits: list[Hit] = []
-    for form in FORMS:
-        if any(literal in text for literal in form.literals):
-            hits += matches(form, text)
+    # every text comes here, and hardly one has any of these
+    if [literal for literal in _BEGINNINGS if literal in text]:
+        for form in FORMS:
+            if any(literal in text for literal in form.literals):
+                hits += matches(form, text)
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered, and offsets would shift
         lowered = "".join(letter.lower() if letter.isascii() else letter for letter in text)
@@ -291,11 +297,13 @@ _EXPRESSION = Pattern(r"[A-Za-z_][\w.]*(?:\(|\[|\.[A-Za-z_]+\b)|(?:await|lambda|
 def _named(text: str, lowered: str, *, code: bool, broad: bool) -> Iterator[Hit]:
     """Values beside the name of a secret: random ones, and for passwords anything that is no word."""
     found: list[tuple[int, int]] = []
-    for trigger in _TRIGGERS:
+    for trigger in [one for one in _TRIGGERS if one in lowered]:
         position = lowered.find(trigger)
         while position >= 0:
             found.append((position, position + len(trigger)))
             position = lowered.find(trigger, position + len(trigger))
+    if not found:
+        return
     found.sort()
     scan = _Scan(text, code=code, broad=broad)
     seen: set[int] = set()
