@@ -145,6 +145,32 @@ class Patient:
         return state
 
 
+class Canned:
+    """What was observed in a run without faults, so that the only calls are those of the steps."""
+
+    def __init__(self, patient: Patient) -> None:
+        self.patient = patient
+        self.sick = self.well = patient.observe()
+        self.healed: dict[str, Any] = {}
+
+    def of(self, patient: Patient) -> Canned:
+        """The same observations for another patient with the same illness."""
+        other = copy.copy(self)
+        other.patient = patient
+        return other
+
+    def recover(self, plan: Plan) -> None:
+        assert self.patient.apply(plan).failure is None
+        self.well = self.patient.observe()
+        self.healed = self.patient.state()
+
+    def apply(self, plan: Plan) -> Applied:
+        runner = self.patient.runner(plan)
+        observed = iter([self.sick])
+        runner._observe = lambda: next(observed, self.well)
+        return runner.run(self.patient.journal)
+
+
 @pytest.fixture
 def hospital(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Patient]]:
     """Takes in a scenario; `change` alters its data before the world is made."""

@@ -76,7 +76,15 @@ def together(one: str, other: str) -> dict[str, Any] | None:
     return dict(both)
 
 
-PAIRS = [(one, other) for one, other in combinations(HEALED, 2) if together(one, other) is not None]
+SCRIPTED = "schema-compute-mode"
+"""Its gateway refuses by script, whatever is mended."""
+PAIRS = [
+    (one, other)
+    for one, other in combinations(HEALED, 2)
+    if SCRIPTED not in (one, other)
+    and DATA[one]["expect"]["first"] != DATA[other]["expect"]["first"]
+    and together(one, other) is not None
+]
 
 
 def versions(state: dict[str, Any]) -> dict[str, Any]:
@@ -112,9 +120,8 @@ def check(hospital: Callable[..., Any], one: str, other: str) -> str:
     assert {outcome.fingerprint for outcome in (*forecast.remaining, *forecast.introduced)} <= set(after)
     foreseen = {outcome.fingerprint for outcome in (*before.proven.values(), *forecast.revealed, *applied.revealed)}
     new = [outcome for key, outcome in after.items() if key not in foreseen]
-    assert [
-        outcome.rule for outcome in new if not any(was_true(CATALOGUE, facts, outcome) for facts, _ in before.cases)
-    ] == []
+    cases = [facts for facts, _ in before.cases]
+    assert [one.rule for one in new if not any(was_true(CATALOGUE, facts, one) for facts in cases)] == []
     healed = patient.state()
     assert not patient.apply(plan).fixed
     assert patient.state() == healed

@@ -48,7 +48,7 @@ def verdicts(simulator: Simulator, catalogue: Catalogue) -> dict[str, Status]:
         "healthy-user-assigned",
         "secret-role-missing",
         "environment-without-inference-config",
-        "secret-reader-role",
+        "secret-role-eligible-only",
         "hub",
     ],
 )

@@ -96,8 +96,6 @@ class Looking:
         reader = self._reader.share(self._shared, is_own, before, keep)
         try:
             cases = await self._cases(reader, endpoint)
-            if any(one.code == UNAUTHENTICATED for one in reader.failures.values()):
-                await self._login.check()
             return record(endpoint, cases, _log_unread(reader)), reader.is_troubled
         except NoInputError as error:
             return unread(endpoint, Unknown("gone", f"Azure Resource Graph lists it, but {error}"), gone=True), False
@@ -120,5 +118,7 @@ class Looking:
     async def _examined(self, reader: Reader, endpoint: Endpoint, how: Collection) -> list[tuple[Facts, CaseResult]]:
         signed_in = (self._login.cloud, self._login.credential)
         facts = await collect_through(reader, endpoint.target, self._caller, how, signed_in)
+        if any(one.code == UNAUTHENTICATED for one in reader.failures.values()):
+            await self._login.check()
         results = await asyncio.gather(*map(self._how.examine, facts))
         return list(zip(facts, results, strict=True))

@@ -80,6 +80,26 @@ class _Sockets:
             pause = min(0.02, pause + 0.001)
 
 
+class _UnansweredError(aiohttp.ClientError):
+    """The connection was lost after a write was sent: whether it took effect, nobody here can tell."""
+
+
+async def _write_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a write again by itself.
+
+    It does so once with a PUT or DELETE whose connection breaks off, and has no option against it
+    (github.com/aio-libs/aiohttp/issues/10790). The first may have taken effect.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in {"GET", "HEAD"}:
+            raise
+        raise _UnansweredError(str(error)) from error
+
+
 class GuardedTransport(AsyncHttpTransport[Any, Any]):
     """A transport through which only what its guard allows can leave."""
 
@@ -93,6 +113,7 @@ class GuardedTransport(AsyncHttpTransport[Any, Any]):
             trust_env=False,  # it would send the logins of ~/.netrc, too
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_write_once,),
         )
         self._inner: AsyncHttpTransport[Any, Any] = AioHttpTransport(
             session=session, connection_timeout=limits.connect, read_timeout=limits.read

@@ -126,20 +126,20 @@ class Planner:
     def _mend_all(self, findings: Sequence[tuple[int, Finding]]) -> None:
         """A fix that is refused now may be made after others: what it would have made true is not, any more."""
         while findings:
-            refused: list[tuple[int, Finding]] = []
-            reasons: list[NotPlanned] = []
             made = len(self._fixes)
-            for case, finding in findings:
-                try:
-                    self._mend(case, finding)
-                except RefusedError as error:
-                    refused.append((case, finding))
-                    identified = (finding.rule, finding.case, finding.subject, finding.fingerprint)
-                    reasons.append(NotPlanned(*identified, str(error)))
-            if len(self._fixes) == made or len(refused) == len(findings):
-                self._not_planned = reasons
+            refused = [(one, reason) for one in findings if (reason := self._refusal(*one)) is not None]
+            findings = [one for one, _ in refused]
+            if len(self._fixes) == made:
+                self._not_planned = [reason for _, reason in refused]
                 return
-            findings = refused
+
+    def _refusal(self, case: int, finding: Finding) -> NotPlanned | None:
+        """Mends the finding; why not, if it cannot be done."""
+        try:
+            self._mend(case, finding)
+        except RefusedError as error:
+            return NotPlanned(finding.rule, finding.case, finding.subject, finding.fingerprint, str(error))
+        return None
 
     def _mend(self, case: int, finding: Finding) -> None:
         rule = self._catalogue.rules[finding.rule]
