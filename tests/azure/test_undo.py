@@ -90,7 +90,7 @@ def test_steps_one_by_one(hospital: Callable[..., Patient], here: Path, capsys: 
 
 
 def test_without_a_login(hospital: Callable[..., Patient], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    patient = hospital("secret-role-missing-scored", quick)
+    patient = hospital("latency-near-timeout", quick)
     assert main(["plan", "-e", ENDPOINT, "-o", "plan.json", "--no-what-if"]) == 0
     patient.simulator.inject({"path": "/msi/"}, {"kind": "status", "status": 400, "code": "invalid_request"})
     assert main(["apply", "plan.json", *YES]) == 4
