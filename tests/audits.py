@@ -42,7 +42,8 @@ class Fleet:
 
     def audit(self, scope: Any = None, *, shard: Any = None, state: Path | None = None, **how: Any) -> Any:
         """The report of one audit; `state` names its file."""
-        from pfdoctor.audit.engine import How, audit, meant
+        from pfdoctor.audit.engine import audit, meant
+        from pfdoctor.audit.how import How
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.audit.scope import Scope
         from pfdoctor.audit.state import State
@@ -58,7 +59,7 @@ class Fleet:
         header = {"scope": scope.to_json(), "shard": shard and shard.to_json(), "started_at": "2026-01-01T00:00:00Z"}
         self._files += 1
         kept = State(state or self.folder / f"state-{self._files}.jsonl", header)
-        limits = Limits(request=5.0, backoff=0.0, sleep=_no_sleep)
+        limits = Limits(request=20.0, backoff=0.0, sleep=_no_sleep)
 
         async def examine(facts: Any) -> Any:
             return diagnose(facts, catalogue)
@@ -79,6 +80,7 @@ class Fleet:
                 "duration_seconds": kept.seconds,
                 "requests": kept.requests,
                 "throttled": kept.throttled,
+                "in_scope": len(kept.inventory.endpoints),
                 "complete": len(kept.done) == len(meant(kept, shard)) and not problems,
                 "cloud": cloud.resource_manager,
             }
@@ -100,14 +102,17 @@ class Fleet:
             **options,
         )
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        """The command line, under way."""
+    def begin(
+        self, *arguments: str, state_home: str = "state", terminal: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
+        """The command line, under way; `terminal` is what it has as stderr."""
         return subprocess.Popen(
             [sys.executable, "-m", "pfdoctor", "audit", *arguments],
-            env=self._variables(),
+            env=self._variables()
+            | {"XDG_STATE_HOME": str(self.folder / state_home), "TERM": "xterm", "COLUMNS": "120"},
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=terminal,
             text=True,
         )
 

@@ -82,7 +82,7 @@ class Azure:
 
         self.simulator = simulator
         self.environment: dict[str, str] = dict(simulator.environment)
-        self.limits = Limits(request=5.0, backoff=0.0, sleep=_no_sleep)
+        self.limits = Limits(request=20.0, backoff=0.0, sleep=_no_sleep)
         self.cloud = resolve_cloud(None, self.environment)
         self._loop = asyncio.new_event_loop()
         self._make = make_credential
@@ -95,7 +95,7 @@ class Azure:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(coroutine)
 
-    def read(self, ask: Callable[[Reader], Awaitable[T]], *, longest: float = 5.0, fresh: bool = False) -> T:
+    def read(self, ask: Callable[[Reader], Awaitable[T]], *, longest: float = 20.0, fresh: bool = False) -> T:
         """What `ask` gives, of a reader with an empty memory; a `fresh` one makes its connections and login anew."""
         from pfdoctor.cloud.reader import Reader
 

@@ -85,12 +85,13 @@ def nights(root: Path, machine: Machine) -> Iterator[Any]:
     """Makes the machine look at one scenario and then at another."""
     running: list[Simulator] = []
 
-    def begin(name: str) -> None:
+    def begin(name: str) -> Simulator:
         for one in running:
             one.__exit__(None, None, None)
         running[:] = [Simulator(Scenario.load(root / "examples/scenarios" / f"{name}.yaml")).__enter__()]
         # the login is a stub: the simulator's managed identity stands for az
         machine.environment |= {**running[0].environment, "PFDOCTOR_CREDENTIAL": "managed-identity"}
+        return running[0]
 
     yield begin
     for one in running:
@@ -140,6 +141,24 @@ def test_two_nights_on_github(github: dict[str, Any], machine: Machine, nights: 
     assert "1 new, 0 persisting, 0 fixed" in ends["Fail for what is new"].stdout
     assert "**new** · error" in (machine.folder / "step-summary.md").read_text()
     assert (machine.folder / "pfdoctor.prom").read_text().endswith("# EOF\n")
+
+
+def test_a_blind_night_is_no_green_one(github: dict[str, Any], machine: Machine, nights: Any) -> None:
+    audit = next(one for one in github["jobs"]["audit"]["steps"] if one.get("name") == "Audit")
+    simulator = nights("healthy")
+    simulator.inject({"path": "/onlineEndpoints/chat[/?]"}, {"kind": "status", "status": 409})
+    done = machine.run(audit["run"])
+    assert done.returncode == 6, done.stderr
+    assert "unknown: " in (machine.folder / "step-summary.md").read_text()
+    report = json.loads((machine.folder / "audit.json").read_text())
+    assert report["summary"]["exit_reason"] == "not seen: 1 endpoint"
+    after = [one for one in github["jobs"]["audit"]["steps"] if one.get("if")]
+    assert [one.get("name", one.get("uses", "")).split("@")[0] for one in after] == [
+        "Fail for what is new",
+        "Keep the report for the next night",
+        "actions/cache/save",
+        "actions/upload-artifact",
+    ], "what comes after a failed audit"
 
 
 def test_two_nights_on_azure_devops(azure_devops: dict[str, Any], machine: Machine, nights: Any) -> None:

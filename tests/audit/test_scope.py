@@ -77,15 +77,30 @@ def test_a_subscription_that_the_login_does_not_see_is_told(tiny: Any) -> None:
         tiny.audit(Scope(subscriptions=("nope",)))
 
 
-def test_a_list_that_fails_is_told(tiny: Any) -> None:
-    tiny.simulator.inject({"path": "ResourceGraph"}, {"kind": "status", "status": 403})
+@pytest.mark.parametrize(("status", "problem", "code"), [(403, "forbidden", 4), (400, "refused", 6)])
+def test_a_scope_that_cannot_be_listed_is_told(status: int, problem: str, code: int, tiny: Any) -> None:
+    tiny.simulator.inject({"path": "ResourceGraph"}, {"kind": "status", "status": status})
     try:
         report = tiny.audit()
     finally:
         tiny.simulator.clear_faults()
-    assert [one["problem"] for one in report["problems"]] == ["forbidden"]
+    assert [one["problem"] for one in report["problems"]] == [problem]
     assert not report["run"]["complete"]
-    assert report["summary"]["exit_code"] == 5
+    assert report["summary"]["exit_code"] == code
+
+
+def test_an_audit_that_could_not_list_a_part_is_not_green(tiny: Any) -> None:
+    """Resource Graph answers; the workspace that is named in full does not."""
+    full, expected = SCOPES["workspace in full"]
+    tiny.simulator.inject({"path": "/onlineEndpoints\\?"}, {"kind": "status", "status": 403})
+    try:
+        report = tiny.audit(Scope(**full), examine=_nothing)
+    finally:
+        tiny.simulator.clear_faults()
+    assert [int(one["name"].removeprefix("chat-")) for one in report["endpoints"]] == expected
+    assert [one["problem"] for one in report["problems"]] == ["forbidden"]
+    assert report["summary"]["exit_code"] == 6
+    assert report["summary"]["exit_reason"] == "not seen: 1 part of the scope"
 
 
 @pytest.mark.parametrize("text", ["", "prod", "colour:red", "tag:", "name:"])

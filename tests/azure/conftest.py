@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -20,8 +21,10 @@ from pfdoctor.cli.gather import combine
 from pfdoctor.cloud.clouds import resolve_cloud
 from pfdoctor.cloud.credentials import make_credential
 from pfdoctor.cloud.pipeline import Limits
-from pfdoctor.collect.azure import Collection, Target, collect_now
+from pfdoctor.collect.azure.collector import Collection, collect_now
 from pfdoctor.collect.azure.raw import read_now
+from pfdoctor.collect.azure.target import Target
+from pfdoctor.collect.folder import collect as collect_folder
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Finding, Level
@@ -54,7 +57,11 @@ class Patient:
     def __init__(self, simulator: Simulator, expected: dict[str, Any], folder: Path) -> None:
         self.simulator = simulator
         self.journal = folder / "plan.json.journal"
-        self.root = folder
+        self.root = folder / "repository"
+        self.root.mkdir(exist_ok=True)
+        if "files" in expected:
+            shutil.copytree(SCENARIOS / expected["files"], self.root, dirs_exist_ok=True)
+            (self.root / ".git").mkdir(exist_ok=True)
         self.catalogue: Catalogue = CATALOGUE
         self.cloud = resolve_cloud(None, os.environ)
         self.limits = Limits(sleep=self.sleep, backoff=0.0)
@@ -73,15 +80,18 @@ class Patient:
 
     def facts(self) -> tuple[Facts, ...]:
         expected = self.expected
+        declared = collect_folder([self.root]).cases if "files" in expected else []
         how = Collection(
             deployment=expected["deployment"],
+            declared=declared[0].document["declared"] if declared else None,
+            planned=bool(expected.get("planned")),
             probe=bool(expected.get("probe") or expected.get("score")),
             score=REQUEST if expected.get("score") else None,
             symptoms=CATALOGUE.symptoms,
             now=self.now,
             limits=self.limits,
         )
-        return tuple(combine([], collect_now(TARGET, self.cloud, self.credential, how), []))
+        return tuple(combine(declared, collect_now(TARGET, self.cloud, self.credential, how), []))
 
     def judge(self, facts: Facts) -> CaseResult:
         return diagnose(facts, CATALOGUE)
@@ -94,7 +104,8 @@ class Patient:
         resources = read_now(cases, self.cloud, self.credential, os.environ, self.limits)
         planner = Planner(CATALOGUE, FileSources(self.root), self.judge, Level.REVIEW, resources)
         chosen = wanted or (lambda finding: not rules or finding.rule in rules)
-        return planner.plan(cases, (), chosen, live=Named(TARGET.id, self.expected["deployment"]))
+        paths = (str(self.root),) if "files" in self.expected else ()
+        return planner.plan(cases, paths, chosen, live=Named(TARGET.id, self.expected["deployment"]))
 
     def hand(self) -> AzureHand:
         login = Login(self.cloud, self.credential, os.environ, self.limits)
@@ -112,6 +123,11 @@ class Patient:
 
     def undo(self) -> Undone:
         return undo(self.journal, None, self.hand())
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of the repository, byte for byte."""
+        found = (path for path in self.root.rglob("*") if path.is_file())
+        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in found}
 
     def state(self) -> dict[str, Any]:
         """The world, but for the times and counters that every write moves, and the logs that a roll-out begins."""

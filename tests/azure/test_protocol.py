@@ -27,7 +27,7 @@ DEPLOYMENT = "/deployments/blue"
 
 
 def resource(patient: Any, end: str) -> dict[str, Any]:
-    (found,) = (body for name, body in patient.simulator.dump()["resources"].items() if name.endswith(end))
+    (found,) = (body for name, body in patient.simulator.dump()["resources"].items() if name.lower().endswith(end))
     return dict(found)
 
 
@@ -81,6 +81,39 @@ def test_what_nobody_here_knows_survives(hospital: Callable[..., Any]) -> None:
     for name in ("somethingNew", "model", "environmentVariables"):
         assert after["properties"][name] == before["properties"][name]
     assert (after["tags"], after["sku"]) == (before["tags"], before["sku"])
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "end"),
+    [
+        ("traffic-to-failed-deployment", "traffic-to-failed-deployment", "/onlineendpoints/chat"),
+        (VERSION, "deployed-route-wrong", "/environments/promptflow-chat/versions/7"),
+    ],
+)
+def test_so_it_does_in_an_endpoint_and_in_an_environment(
+    hospital: Callable[..., Any], name: str, rule: str, end: str
+) -> None:
+    unknown = {"aList": [1, {"deep": "value"}], "on": False}
+
+    def extend(data: dict[str, Any]) -> None:
+        (body,) = (body for name, body in data["resources"].items() if name.lower().endswith(end))
+        body["properties"]["somethingNew"] = unknown
+        body["tags"] = body["properties"]["tags"] = {"owner": "chat"}
+
+    patient = hospital(name, extend)
+    untouched = patient.state()
+    patient.apply(patient.plan(rule))
+    assert patient.state() != untouched
+    written = [one for one in patient.simulator.requests if one.method == "PUT"]
+    assert written
+    # the endpoint itself, or the version that was made as a copy
+    after = resource(patient, end.replace("versions/7", "versions/8"))
+    assert after["properties"]["somethingNew"] == unknown
+    assert after["properties"]["tags"] == {"owner": "chat"}
+    if "/onlineendpoints/" in end:
+        assert after["tags"] == {"owner": "chat"}
+        assert not patient.undo().left
+        assert patient.state() == untouched
 
 
 def test_no_secret_gets_into_plan_journal_or_sheet(hospital: Callable[..., Any]) -> None:

@@ -19,6 +19,14 @@ def test_an_estimate_follows_the_pace_of_the_last_minute() -> None:
     assert paced[-1] == pytest.approx(1000 - 250 - 99)
 
 
+def test_an_estimate_that_comes_to_nothing_goes_away() -> None:
+    estimate = Estimate()
+    assert estimate.seconds(0.0, 0, 100) is None
+    assert estimate.seconds(10.0, 50, 100) == 10.0
+    assert estimate.seconds(30.0, 50, 100) == 30.0, "while nothing comes, it grows"
+    assert estimate.seconds(71.0, 50, 100) is None, "and after a minute it would be a guess"
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(1.0, "about 5 s left"), (64.0, "about 65 s left"), (600.0, "about 10 min left"), (9000.0, "about 2.5 h left")],
@@ -34,6 +42,10 @@ def test_a_duration_is_no_more_exact_than_it_can_be(seconds: float, said: str) -
         (["--include", "prod"], "is no filter"),
         (["merge", "nowhere.json"], "cannot read nowhere.json"),
         (["--format", "yaml"], "it is one of text, json, jsonl"),
+        # what would keep the report from being told is told before an hour is spent on it
+        (["--format", "json", "--output", "nowhere/audit.json"], "there is no folder nowhere"),
+        (["--since", "nowhere.json", "--format", "markdown"], "cannot read nowhere.json"),
+        (["--since", "nowhere.json"], "--since is for --format markdown"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -70,7 +70,7 @@ def post(reader: Reader) -> Any:
 @pytest.mark.parametrize(("fault", "codes"), [pytest.param(*one[1:], id=one[0]) for one in FAULTS])
 def test_whatever_goes_wrong_is_unknown_with_its_reason(azure: Any, ask: Any, fault: Any, codes: set[str]) -> None:
     azure.simulator.inject({"path": "workspaces/ws-chat"}, fault)
-    reading: Reading = azure.read(ask, longest=0.25 if codes == {"timeout"} else 5.0)
+    reading: Reading = azure.read(ask, longest=0.25 if codes == {"timeout"} else 20.0)
     assert isinstance(reading.value, Unknown)
     assert reading.value.code in codes
     assert reading.value.collect_command is not None

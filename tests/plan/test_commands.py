@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -174,6 +175,62 @@ def test_what_is_no_plan_is_said(run: Callable[..., Ended], text: str, said: str
     ended = run("apply", "plan.json")
     assert ended.code == 2
     assert said in ended.err
+
+
+OWN = """
+title: Not {count} instances
+category: deployment
+severity: warning
+confidence: certain
+subject: deployment
+at: deployment.instance_count
+explanation: |
+  The team's own.
+when: {{not: {{fact: deployment.instance_count, equals: {count}}}}}
+message: "{{deployment.instance_count}} instances, {count} expected"
+remedies:
+  - title: Make it {count}
+    level: safe
+    actions:
+      - set: {{fact: deployment.instance_count, value: {count}}}
+references:
+  - {{title: The team, url: "https://contoso.example/team", grade: documented}}
+tests:
+  - name: another number
+    facts: {{deployment: {{instance_count: 9}}}}
+    expect: latent
+  - name: the number
+    facts: {{deployment: {{instance_count: {count}}}}}
+    expect: pass
+  - name: nothing known
+    facts: {{}}
+    expect: unknown
+"""
+
+
+def test_what_is_the_same_is_merged_and_what_conflicts_refused_with_the_reason(
+    faulty: Any, run: Callable[..., Ended]
+) -> None:
+    assert faulty.bytes()
+    for name, count in {"own-a": 2, "own-b": 2, "own-c": 3}.items():
+        path = Path("own", "deployment", f"{name}.yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(OWN.format(count=count))
+    plans = []
+    for seed in ("1", "2"):
+        # the same facts, the same bytes, whatever the order of sets in the process
+        command = [sys.executable, "-m", "pfdoctor", "plan", "work", "--rules", "own", "-o", "plan.json"]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run(command, capture_output=True, timeout=60, check=True, env=environment)
+        plans.append(Path("plan.json").read_bytes())
+    assert plans[0] == plans[1]
+    plan = json.loads(plans[0])
+    mine = {fix["rule"]: fix["steps"] for fix in plan["fixes"] if fix["rule"].startswith("own-")}
+    # what one fix does for another finding as well is done once
+    assert sorted(mine) == ["own-a"]
+    assert {"own-a", "own-b"} <= {one["rule"] for one in plan["forecast"]["solved"]}
+    (refused,) = (one for one in plan["not_planned"] if one["rule"] == "own-c")
+    assert refused["reason"] == "it conflicts with the fix of own-a: set instance_count to 2 (was 1)"
 
 
 def test_nothing_to_plan_for_is_5(run: Callable[..., Ended]) -> None:

@@ -6,6 +6,7 @@ what the forecast is definite about is what is found afterwards.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from pfdoctor import catalog
+from pfdoctor.core.model import Level
 
 pytestmark = pytest.mark.once
 
@@ -56,14 +60,7 @@ def check(repository: Any, rule: str) -> None:
     applied = repository.apply(plan)
     assert applied.failure is None
     assert len(applied.fixed) == len(plan.fixes)
-    after = repository.observe().proven
-    assert rule not in {one.rule for one in after.values()}
-    forecast = plan.forecast
-    assert {one.fingerprint for one in forecast.solved}.isdisjoint(after)
-    assert {one.fingerprint for one in forecast.remaining} <= set(after)
-    assert not forecast.introduced
-    foreseen = {one.fingerprint for one in (*forecast.remaining, *forecast.undecided, *forecast.revealed)}
-    assert {one.rule for key, one in after.items() if key not in foreseen} == set()
+    check_after(repository, plan, rule)
     changed = repository.bytes()
     # fix(fix(x)) = fix(x): neither the same plan again nor a new one finds anything to do
     assert not repository.apply(plan).fixed
@@ -74,11 +71,82 @@ def check(repository: Any, rule: str) -> None:
     assert not repository.journal.with_name("plan.json.journal.undo").exists()
 
 
+def check_after(repository: Any, plan: Any, rule: str) -> None:
+    """The rule passes, what was foreseen is true, and nothing is found that was not foreseen."""
+    after = repository.observe().proven
+    assert rule not in {one.rule for one in after.values()}
+    forecast = plan.forecast
+    assert {one.fingerprint for one in forecast.solved}.isdisjoint(after)
+    assert {one.fingerprint for one in forecast.remaining} <= set(after)
+    assert not forecast.introduced
+    foreseen = {one.fingerprint for one in (*forecast.remaining, *forecast.undecided, *forecast.revealed)}
+    assert {one.rule for key, one in after.items() if key not in foreseen} == set()
+
+
 @pytest.mark.parametrize("dress", [plain, windows])
 @pytest.mark.parametrize("fault", FAULTS, ids=[one["rule"] for one in FAULTS])
 def test_a_remedy_mends_what_it_says(repository: Any, fault: dict[str, Any], dress: Callable[[str], str]) -> None:
     repository.write(fault["change"], dress)
     check(repository, fault["rule"])
+
+
+SAFE = [
+    fault
+    for fault in FAULTS
+    if any(spec.actions and spec.level is Level.SAFE for spec in ALL[fault["rule"]].wording.remedies)
+]
+
+
+def decorated(text: str, seed: int) -> str:
+    """The same YAML as somebody else might have written it: comments, blank lines, quotes, other line ends."""
+    random = Random(seed)
+    newline = random.choice(["\n", "\r\n"])
+    lines: list[str] = []
+    for written in text.split("\n"):
+        line = written
+        if random.random() < 0.15:
+            lines.append(random.choice(["", "# a comment", "    # an indented one: {a: 1}"]))
+        plain = re.fullmatch(r"(\s*[\w$]+: )([A-Za-z][\w./-]*)", line)
+        if plain is not None and plain[2] not in ("true", "false", "null", "yes", "no") and random.random() < 0.4:
+            quote = random.choice("\"'")
+            line = f"{plain[1]}{quote}{plain[2]}{quote}"
+        if line.strip() and not line.endswith(("|", ">")) and random.random() < 0.2:
+            line += random.choice(["  # why", " # {x: 1}", "   "])
+        lines.append(line)
+    dressed = newline.join(lines)
+    return ("\ufeff" if random.random() < 0.2 else "") + dressed
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fault=st.sampled_from(SAFE), seed=st.integers(0, 10**6))
+def test_a_safe_fix_mends_and_brings_nothing_about(
+    new_repository: Callable[[], Any], fault: dict[str, Any], seed: int
+) -> None:
+    """However it is written: the rule passes afterwards, no other fires, a second fix finds nothing, undo is exact."""
+
+    def dress(text: str) -> str:
+        try:
+            told = yaml.safe_load(text)
+            dressed = decorated(text, seed)
+            return dressed if isinstance(told, dict) and yaml.safe_load(dressed) == told else text
+        except yaml.YAMLError:
+            return text
+
+    repository = new_repository().write(fault["change"], dress)
+    before = repository.bytes()
+    plan = repository.plan(fault["rule"], most=Level.SAFE)
+    assume(plan.fixes)
+    applied = repository.apply(plan)
+    assert (applied.failure, len(applied.fixed)) == (None, len(plan.fixes))
+    after = repository.bytes()
+    for name in plan.files():
+        lines = [before[name][0].splitlines(keepends=True), after[name][0].splitlines(keepends=True)]
+        changed = sum(one not in lines[1] for one in lines[0]) + sum(one not in lines[0] for one in lines[1])
+        assert changed <= 2 * len(plan.steps) + 4
+    check_after(repository, plan, fault["rule"])
+    assert not repository.plan(fault["rule"], most=Level.SAFE).steps
+    assert not repository.undo().left
+    assert repository.bytes() == before
 
 
 def test_every_remedy_with_actions_is_tried(field: Any) -> None:

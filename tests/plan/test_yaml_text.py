@@ -154,11 +154,16 @@ class Writer:
         self.draw = draw
         self.step = draw(st.sampled_from([2, 3, 4]))
         self.newline: str = draw(st.sampled_from(["\n", "\r\n"]))
+        self.is_mixed: bool = draw(st.integers(0, 5)) == 0
         self.anchors: list[str] = []
 
     def document(self, value: Any) -> str:
         end = self.draw(st.sampled_from(["", self.newline, self.newline * 2, f"{self.newline}# the end{self.newline}"]))
-        return self.newline.join(self.lines(value, 0)) + str(end)
+        lines = self.lines(value, 0)
+        if not self.is_mixed:
+            return self.newline.join(lines) + str(end)
+        # edited on two systems: any line may end in either way
+        return "".join(line + self.draw(st.sampled_from(["\n", "\r\n"])) for line in lines[:-1]) + lines[-1] + str(end)
 
     def scalar(self, value: Any) -> str:
         style = self.draw(st.sampled_from([None, '"', "'"])) if isinstance(value, str) else None
@@ -260,16 +265,27 @@ def test_only_the_value_changes(data: Any, text: str, new: Any) -> None:
         return
     assert same(load(after), changed_at(old, path, new))
     # nothing is added to lines that the edit does not mean: what is left of both texts is the same
-    removed = [line for line in difflib.ndiff(text.splitlines(), after.splitlines()) if line.startswith("- ")]
-    added = [line for line in difflib.ndiff(text.splitlines(), after.splitlines()) if line.startswith("+ ")]
+    removed, added = difference(text, after)
     span = 1 + text.count("\n", *span_of(text, path))
     assert len(removed) <= span + 1  # the line of the key goes where its value moves
     assert len(added) <= 2 + 2 * (len(new) if isinstance(new, dict) else 1)
-    bare, bare_after = (one.replace("\r\n", "").count("\n") for one in (text, after))
-    assert "\r\n" in text or "\r\n" not in after
-    assert bare or not bare_after or "\n" not in text
+    # what is added ends as a line of the text does; only a text without any leaves the choice
+    ends = {end_of(line) for line in text.splitlines(keepends=True)} | {""}
+    assert {end_of(line) for line in added} <= ends or ends == {""}
     # the same edit again finds nothing to do, and taking the key away again leaves the rest as it was
     assert set_value(after, path, new, Dialect.AZURE) == after
+
+
+def difference(text: str, after: str) -> tuple[list[str], list[str]]:
+    """The lines that went and those that came, each with its end: another line end is another line."""
+    old, new = (one.replace("\r\n", "␍\n").splitlines(keepends=True) for one in (text, after))
+    lines = list(difflib.ndiff(old, new))
+    found = [line for line in lines if line[:2] in ("- ", "+ ")]
+    return [line for line in found if line[0] == "-"], [line for line in found if line[0] == "+"]
+
+
+def end_of(line: str) -> str:
+    return "\r\n" if line.endswith(("\r\n", "␍\n")) else "\n" if line.endswith("\n") else ""
 
 
 def same(left: Any, right: Any) -> bool:

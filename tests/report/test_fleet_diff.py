@@ -168,7 +168,7 @@ def test_text_tells_the_news_and_counts_the_rest(told: Callable[..., tuple[int, 
     _, out = told(before, after)
     assert "error[quota-too-small]" in out
     assert "the endpoint could not be read" in out
-    assert out.splitlines()[-1] == "1 new, 1 persisting, 0 fixed, 1 not seen again"
+    assert out.splitlines()[-1] == "1 new, 1 persisting, 0 fixed, 1 not seen again (-v lists what persists)"
     assert "Persisting" not in out
     assert "Persisting" in told(before, after, "--verbose")[1]
 

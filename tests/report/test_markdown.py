@@ -138,11 +138,22 @@ def test_an_audit_names_every_endpoint_that_is_not_healthy() -> None:
     )
     assert text.startswith("# pfdoctor audit: 1 error, 1 note\n")
     assert "4 endpoints: 1 with findings, 2 unknown, 1 healthy, 0 gone." in text
-    assert "| sick | rg/ws | findings | 1 | 0 | 1 | 2 |" in text
-    assert "| dim | rg/ws | unknown | 0 | 0 | 0 | 2 |" in text
-    assert "could not be read: may not read the endpoint (takes Microsoft.X/read)" in text
+    assert "| sick | rg/ws | findings | 1 | 0 | 1 | 0 |" in text
+    assert "| dim | rg/ws | unknown | 0 | 0 | 0 | 1 |" in text
+    assert "unknown: may not read the endpoint (takes Microsoft.X/read)" in text
     assert "fine" not in text
     assert "| may not read role assignments (takes Microsoft.Authorization/roleAssignments/read) |" in text
+
+
+def test_a_hundred_endpoints_that_were_not_reached_are_one_section() -> None:
+    reason = {"code": "interrupted", "detail": "not read: interrupted", "permission": None}
+    half = endpoint("half", finding(), reason=reason)
+    dark = [endpoint(f"e{number:03}", state="unknown", reason=reason, deployments=[]) for number in range(120)]
+    text = render_audit(audit(half, *dark))
+    assert text.count("\n## ") == 2
+    (section,) = [one for one in text.split("\n## ") if one.startswith("120 endpoints: unknown: not read: interrupted")]
+    assert "rg/ws/e000, rg/ws/e001, " in section
+    assert "and 20 more" in section
 
 
 def test_an_incomplete_audit_says_so() -> None:

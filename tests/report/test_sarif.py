@@ -29,6 +29,8 @@ COUNT = {"type": "integer", "minimum": 0}
 PLACE = {"type": "integer", "minimum": 1}
 MESSAGE = closed({"text": TEXT}, markdown=TEXT)
 BAG = {"type": "object"}
+DIGEST = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"}
 PHYSICAL = closed(
     # a URI reference of RFC 3986 that is relative to its base: no blank, no backslash, no slash in front
     {
@@ -63,7 +65,7 @@ RESULT = {
             "level": {"enum": ["none", "note", "warning", "error"]},
             "message": MESSAGE,
             "locations": {"type": "array", "items": LOCATION, "minItems": 1, "maxItems": 1},
-            "partialFingerprints": closed({"pfdoctor/v1": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}),
+            "partialFingerprints": closed({"pfdoctor/v1": DIGEST}, **{"pfdoctor/endpoint/v1": DIGEST}),
             "properties": BAG,
         },
         ruleIndex=COUNT,
@@ -77,12 +79,15 @@ NOTIFICATION = closed(
     {"level": {"enum": ["note", "warning", "error"]}, "message": MESSAGE},
     descriptor=closed({"id": TEXT}),
     associatedRule=closed({"id": TEXT}, index=COUNT),
+    locations={"type": "array", "items": closed({"logicalLocations": LOGICAL})},
 )
 INVOCATION = closed(
     {"executionSuccessful": {"type": "boolean"}},
     exitCode={"type": "integer"},
     exitCodeDescription=TEXT,
     toolExecutionNotifications={"type": "array", "items": NOTIFICATION},
+    startTimeUtc=TIME,
+    endTimeUtc=TIME,
 )
 DRIVER = closed(
     {"name": TEXT},

@@ -196,6 +196,10 @@ class Runner:
             if standing is Standing.UNVERIFIED:
                 applied = applied._replace(unverified=(*applied.unverified, fix))
             before = after
+            # what a later fix mended was never anybody's problem
+            applied = applied._replace(
+                revealed=tuple(one for one in applied.revealed if one.fingerprint in after.proven)
+            )
         return applied
 
     def _failed(self, stopped: Applied, failure: str, journal: Journal, fix: Fix, verified: set[str]) -> Applied:

@@ -10,7 +10,7 @@ from pfdoctor.core.facts import Facts
 from pfdoctor.core.firing import firing, identity
 from pfdoctor.core.model import CaseResult, Json
 from pfdoctor.core.plan import Outcome
-from pfdoctor.core.plan.foresee import proven, was_true
+from pfdoctor.core.plan.foresee import DRIFT, proven, was_true
 from pfdoctor.core.rule import Catalogue
 
 
@@ -64,7 +64,8 @@ def new_causes(
 
     Where files belong together that did not before (a reference was mended), nobody could tell anything of them. A
     container that was `restarted` comes further than the one before and tells its next problem. That a role was
-    `granted` (the ids of assignments, in lower case) only just now is no harm either.
+    `granted` (the ids of assignments, in lower case) only just now is no harm either, nor that files and Azure differ
+    until the other of them is mended.
     """
     known, undecided, rejoined = before.proven, before.undecided, before.joins != after.joins
     introduced: list[Outcome] = []
@@ -72,7 +73,7 @@ def new_causes(
     for fingerprint, outcome in after.proven.items():
         if fingerprint in known or any(was_true(catalogue, facts, outcome) for facts, _ in before.cases):
             continue
-        told = rejoined or outcome.rule in undecided
+        told = rejoined or outcome.rule in undecided or catalogue.rules[outcome.rule].category == DRIFT
         told = told or (restarted and "logs" in catalogue.rules[outcome.rule].requires)
         if told or _is_of_grant(catalogue, after, outcome, granted):
             revealed.append(outcome)

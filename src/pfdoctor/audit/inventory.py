@@ -20,6 +20,7 @@ from pfdoctor.core.model import Json, NoInputError, Unknown
 _VERSION = "2022-10-01"
 _PATH = "/providers/Microsoft.ResourceGraph/resources"
 _PAGE = 1000
+_SHOWN = 8
 _MOST_SUBSCRIPTIONS = 1000
 """That one query takes (Microsoft Learn, "Work with large Azure resource data sets")."""
 _ENDPOINTS = (
@@ -41,10 +42,14 @@ class Problem(NamedTuple):
 
 
 class Inventory(NamedTuple):
-    """The endpoints by id, and what kept it from being all of them."""
+    """The endpoints by id, and what kept it from being all of them.
+
+    `listed` is how many there were before names and filters chose among them.
+    """
 
     endpoints: tuple[Endpoint, ...]
     problems: tuple[Problem, ...]
+    listed: int = 0
 
 
 async def take_inventory(reader: Reader, scope: Scope) -> Inventory:
@@ -64,7 +69,24 @@ async def take_inventory(reader: Reader, scope: Scope) -> Inventory:
     for one in await _named(reader, scope, subscriptions or [], problems):
         found.setdefault(one.key, one)
     kept = [found[key] for key in sorted(found) if scope.holds(found[key])]
-    return Inventory(tuple(kept), tuple(problems))
+    return Inventory(tuple(kept), tuple(problems), len(found))
+
+
+def why_empty(scope: Scope, inventory: Inventory) -> str:
+    """What a person should know of a scope in which no endpoint is."""
+    if inventory.listed:
+        chosen = [f"--resource-group {one}" for one in scope.resource_groups]
+        chosen += [f"--workspace {one}" for one in scope.workspaces]
+        chosen += [f"--include {one.text}" for one in scope.include] + [
+            f"--exclude {one.text}" for one in scope.exclude
+        ]
+        there = "endpoint is there, but none is" if inventory.listed == 1 else "endpoints are there, but none is"
+        return f"{inventory.listed:,} {there} left by {' '.join(chosen)}"
+    where = "in this scope" if scope.subscriptions or scope.management_groups else "in any subscription"
+    return (
+        f"the login sees no managed online endpoint {where}: it may lack the role Reader there, or another login is "
+        "meant (pfdoctor selfcheck tells which it is)"
+    )
 
 
 async def _subscriptions(reader: Reader, scope: Scope, problems: list[Problem]) -> list[str] | None:
@@ -87,10 +109,16 @@ async def _subscriptions(reader: Reader, scope: Scope, problems: list[Problem]) 
             problems.append(Problem(f"/subscriptions/{wanted}", "not-seen", detail))
             hits = [wanted.lower()]
         elif not hits and not problems:
-            known = ", ".join(sorted(seen.values())[:10]) or "none"
-            raise NoInputError(f"no subscription that the login sees is named {wanted!r}; there are: {known}")
+            raise NoInputError(f"no subscription that the login sees is named {wanted!r}; there are: {_known(seen)}")
         chosen |= dict.fromkeys(hits)
     return list(chosen)
+
+
+def _known(seen: dict[str, str]) -> str:
+    """Subscriptions to choose from, by name and id, for names are not unique."""
+    shown = [f"{name} ({identifier})" for identifier, name in sorted(seen.items(), key=lambda one: (one[1], one[0]))]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more or "none"
 
 
 async def _query(

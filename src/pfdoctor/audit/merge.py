@@ -76,5 +76,6 @@ def _run(parts: Sequence[dict[str, Json]], *, complete: bool) -> dict[str, Json]
         "duration_seconds": max(one["duration_seconds"] for one in runs),
         "requests": sum(one["requests"] for one in runs),
         "throttled": sum(one["throttled"] for one in runs),
+        "in_scope": max(one["in_scope"] for one in runs),
         "complete": complete and all(one["complete"] for one in runs),
     }

@@ -17,6 +17,9 @@ from pfdoctor.report.json import finding_body
 HEALTHY, FINDINGS, UNKNOWN, GONE = "healthy", "findings", "unknown", "gone"
 STATES = (FINDINGS, UNKNOWN, HEALTHY, GONE)
 
+LOG_UNREAD = "log-unread"
+"""The reason's code of an endpoint that was read, but for the log of a deployment."""
+
 _BY_NATURE = frozenset(
     """
     flow-unread in-registry log-cut no-logs no-version not-asked not-collected not-in-azure not-in-files not-looked
@@ -74,7 +77,7 @@ def record(
     seen: Json = live["endpoint"]
     reason = _reason(seen) or _reason(seen.get("deployments"))
     if reason is None and log_unread is not None:
-        reason = _body(log_unread._replace(detail=f"the log of a deployment {log_unread.detail}"))
+        reason = _body(log_unread._replace(code=LOG_UNREAD, detail=f"the log of a deployment {log_unread.detail}"))
     state = FINDINGS if findings else UNKNOWN if unknown or reason is not None else HEALTHY
     return {
         **_head(endpoint, state),
@@ -176,11 +179,21 @@ def _known_map(fact: Json) -> dict[str, Json]:
     return fact if isinstance(fact, dict) and "$unknown" not in fact else {}
 
 
-def _rules(results: Iterable[CaseResult]) -> dict[str, Json]:
+def _rules(results: Sequence[CaseResult]) -> dict[str, Json]:
+    names = ("pass", "fail", "unknown", "not-applicable")
+    counts: Counter[str] = Counter()
+    if len(results) == 1:
+        for status, rules in results[0].outcomes.items():
+            counts[_outcome(status)] += len(rules)
+        return {name: counts[name] for name in names}
     worst: dict[str, Status] = {}
     for result in results:
         for status, rules in result.outcomes.items():
             for rule in rules:
                 worst[rule] = min(worst.get(rule, status), status, key=_RANK.__getitem__)
-    counts = Counter("fail" if status.is_finding else str(status) for status in worst.values())
-    return {name: counts[name] for name in ("pass", "fail", "unknown", "not-applicable")}
+    counts.update(map(_outcome, worst.values()))
+    return {name: counts[name] for name in names}
+
+
+def _outcome(status: Status) -> str:
+    return "fail" if status.is_finding else str(status)

@@ -1,15 +1,16 @@
 """The state of an audit in a file: a line of JSON for whatever was learnt, so that a cut audit goes on where it was.
 
-The first line says what is audited; then come the inventory, the readings that endpoints share and the endpoints that
-are done. Each line is written whole and flushed; one that was cut off is dropped. What looks like a secret is never
-written: a reading that holds one is read again instead.
+The first line says what is audited; then come the inventory, the readings that endpoints share, those of each endpoint
+while it is looked at, and the endpoints that are done. Each line is written whole and flushed; one that was cut off is
+dropped. What looks like a secret is never written: a reading that holds one is read again instead.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, KeysView
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,10 @@ from pfdoctor.core.redact import redact_value
 from pfdoctor.report.json import encode
 
 SCHEMA_NAME = "pfdoctor/audit-state/v1"
+
+_SHOWN_KEYS = ("InstrumentationKey", "ConnectionString")
+_LONG = 100_000
+"""Characters of a log that it costs less to read again than to look through for secrets and write."""
 
 
 class State:
@@ -38,27 +43,29 @@ class State:
         self._entries: dict[str, tuple[tuple[int, int, str], int]] = {}
         self._readings: list[int] = []
         self._kept: set[Key] = set()
+        self._own: dict[str, list[int]] = {}
         try:
             # role assignments are in it: for nobody else's eyes
             self._file: IO[bytes] = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
         except OSError as error:
             raise PfdoctorError(f"cannot open the state file {path}: {error.strerror}") from error
         try:
+            self._lock()
             self._load(header)
         except BaseException:
             self._file.close()
             raise
 
     @property
-    def done(self) -> frozenset[str]:
+    def done(self) -> KeysView[str]:
         """The keys of the endpoints that have an entry."""
-        return frozenset(self._entries)
+        return self._entries.keys()
 
     def set_inventory(self, inventory: Inventory) -> None:
         self.inventory = inventory
         endpoints = [one.to_json() for one in inventory.endpoints]
         problems = [one._asdict() for one in inventory.problems]
-        self._append({"kind": "inventory", "endpoints": endpoints, "problems": problems})
+        self._append({"kind": "inventory", "endpoints": endpoints, "problems": problems, "listed": inventory.listed})
 
     def add(self, entry: dict[str, Json]) -> None:
         """Writes the entry of an endpoint, in the place of an earlier one."""
@@ -66,14 +73,18 @@ class State:
 
     def keep(self, key: Key, reading: Reading) -> None:
         """Writes a reading that endpoints share, once."""
-        value = reading.value.to_json() if isinstance(reading.value, Unknown) else reading.value
-        if key in self._kept or redact_value(value) != value:
-            return
-        self._kept.add(key)
-        why = reading.incomplete.to_json() if reading.incomplete is not None else None
-        self._append(
-            {"kind": "reading", "key": list(key), "value": value, "source": reading.source._asdict(), "incomplete": why}
-        )
+        if key not in self._kept and _is_fit(reading):
+            self._kept.add(key)
+            self._append({"kind": "reading", **_reading_line(key, reading)})
+
+    def keep_own(self, endpoint: str, key: Key, reading: Reading) -> None:
+        """Writes a reading of an endpoint (its key) that has no entry yet."""
+        if _is_fit(reading):
+            self._append({"kind": "own", "endpoint": endpoint, **_reading_line(key, reading)})
+
+    def own(self, endpoint: str) -> dict[Key, Reading]:
+        """What an earlier run had read of an endpoint when it was cut; once."""
+        return dict(_reading(self._line(offset)) for offset in self._own.pop(endpoint, ()))
 
     def close_session(self, requests: int, throttled: int, seconds: float) -> None:
         """Writes what a run of the audit has cost."""
@@ -88,13 +99,7 @@ class State:
     def fill(self, shared: Shared) -> None:
         """Gives back the readings that were kept."""
         for offset in self._readings:
-            line = self._line(offset)
-            value, why = line["value"], line["incomplete"]
-            if isinstance(value, dict) and "$unknown" in value:
-                value = Unknown.from_json(value["$unknown"])
-            incomplete = Unknown.from_json(why["$unknown"]) if why else None
-            method, url, rest = line["key"]
-            shared.put((method, url, rest), Reading(value, Source(**line["source"]), incomplete))
+            shared.put(*_reading(self._line(offset)))
 
     def entries(self) -> Iterator[dict[str, Json]]:
         """The entries of all endpoints, the worst first; read from the file one by one."""
@@ -105,6 +110,21 @@ class State:
 
     def close(self) -> None:
         self._file.close()
+
+    def _lock(self) -> None:
+        """Keeps a second audit from writing between our lines. The lock ends with the process, however that ends."""
+        if sys.platform == "win32":
+            return
+        import fcntl
+
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            raise PfdoctorError(
+                f"another audit is at work on {self.path}: wait for it, or name another file"
+            ) from error
+        except OSError:
+            return  # a file system without locks
 
     def _append(self, line: dict[str, Json]) -> int:
         offset = self._file.seek(0, os.SEEK_END)
@@ -121,7 +141,9 @@ class State:
         return line
 
     def _index(self, entry: dict[str, Json], offset: int) -> None:
-        self._entries[entry["id"].lower()] = (order(entry), offset)
+        key = entry["id"].lower()
+        self._entries[key] = (order(entry), offset)
+        self._own.pop(key, None)
 
     def _load(self, header: dict[str, Json]) -> None:
         first = self._file.readline()
@@ -163,8 +185,45 @@ class State:
             method, url, rest = line["key"]
             self._readings.append(offset)
             self._kept.add((method, url, rest))
+        elif line["kind"] == "own":
+            self._own.setdefault(line["endpoint"], []).append(offset)
         elif line["kind"] == "inventory":
             endpoints = tuple(Endpoint(**one) for one in line["endpoints"])
-            self.inventory = Inventory(endpoints, tuple(Problem(**one) for one in line["problems"]))
+            problems = tuple(Problem(**one) for one in line["problems"])
+            self.inventory = Inventory(endpoints, problems, line["listed"])
         elif line["kind"] == "session":
             self._add(line["requests"], line["throttled"], line["seconds"])
+
+
+def _is_fit(reading: Reading) -> bool:
+    """Whether a reading may be written: without a secret, and no long log."""
+    content = reading.body.get("content") if reading.body is not None else None
+    if isinstance(content, str) and len(content) > _LONG:
+        return False
+    value = _plain(reading)
+    return bool(redact_value(value) == value)
+
+
+def _plain(reading: Reading) -> Json:
+    """The value as JSON, without the keys that Application Insights shows to every reader: no fact is made of them."""
+    value = reading.value.to_json() if isinstance(reading.value, Unknown) else reading.value
+    if not isinstance(value, dict) or str(value.get("type")).lower() != "microsoft.insights/components":
+        return value
+    properties = value.get("properties")
+    if not isinstance(properties, dict):
+        return value
+    return {**value, "properties": {name: one for name, one in properties.items() if name not in _SHOWN_KEYS}}
+
+
+def _reading_line(key: Key, reading: Reading) -> dict[str, Json]:
+    why = reading.incomplete.to_json() if reading.incomplete is not None else None
+    return {"key": list(key), "value": _plain(reading), "source": reading.source._asdict(), "incomplete": why}
+
+
+def _reading(line: dict[str, Json]) -> tuple[Key, Reading]:
+    value, why = line["value"], line["incomplete"]
+    if isinstance(value, dict) and "$unknown" in value:
+        value = Unknown.from_json(value["$unknown"])
+    incomplete = Unknown.from_json(why["$unknown"]) if why else None
+    method, url, rest = line["key"]
+    return (method, url, rest), Reading(value, Source(**line["source"]), incomplete)

@@ -34,7 +34,7 @@ app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
 )
 
-FORMATS = ("text", "json", "jsonl", "markdown", "openmetrics")
+FORMATS = ("text", "json", "jsonl", "markdown", "sarif", "junit", "openmetrics")
 
 _Format = Annotated[
     list[str] | None,
@@ -82,7 +82,8 @@ def audit(
     ] = None,
     since: Since = None,
     resume: Annotated[
-        Path | None, option("--resume", metavar="FILE", help="Keep the state in FILE, and go on from what is there.")
+        Path | None,
+        option("--resume", metavar="FILE", help="Keep the state in FILE until the end, and go on from what is there."),
     ] = None,
     metrics: Annotated[
         bool, option("--metrics", help="Ask Azure Monitor about every deployment, too: three more requests for each.")
@@ -111,17 +112,19 @@ def audit(
 ) -> int:
     """Look at every endpoint of a workspace, resource groups, subscriptions, a management group, or all you see.
 
-    Nothing is changed. What could not be read is unknown, with the reason, never healthy. An audit that was cut goes
-    on with --resume.
+    Nothing is changed. What could not be read is unknown, with the reason, never healthy. An audit that is cut reports
+    what it has, and goes on with --resume.
 
-    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 internal error, 4 not logged in,
-    5 no endpoint in the scope, 6 something unknown with --fail-on-unknown, 130 interrupted.
+    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 internal error, 4 not logged in, or no longer,
+    5 no endpoint in the scope, 6 part of the scope could not be seen, or with --fail-on-unknown something could not be
+    decided, 130 interrupted.
     """
     if context.invoked_subcommand is not None:
         return 0
     from pfdoctor.audit.fleet import Shard
     from pfdoctor.audit.scope import Filter, Scope
-    from pfdoctor.cli.audit_run import AuditRun, Wanted, deliver
+    from pfdoctor.cli.audit_deliver import deliver, foresee
+    from pfdoctor.cli.audit_run import AuditRun, Wanted
     from pfdoctor.cli.deliver import gate, pair
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.select import Selection, choose, split
@@ -135,19 +138,28 @@ def audit(
         tuple(map(Filter.parse, exclude or ())),
     )
     destinations = pair(format, output)
+    older = foresee(destinations, since)
     catalogue = load(rules)
     selection = Selection(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
     wanted = Wanted(
-        scope, Shard.parse(shard) if shard else None, resume, metrics, max_concurrency, cloud, credential, timeout
+        scope,
+        Shard.parse(shard) if shard else None,
+        resume,
+        metrics,
+        max_concurrency,
+        cloud,
+        credential,
+        timeout,
+        tuple(context.obj or ()),
     )
     run = AuditRun(catalogue, choose(catalogue, selection), wanted)
     limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
     with run.open(progress=not (no_progress or quiet)) as audited:
         streamed = [target for kind, target in destinations if kind == "jsonl"]
         report = audited.report(limits, streamed)
-        return deliver(report, destinations, color=color, quiet=quiet, statistics=stat, since=since)
+        return deliver(report, destinations, run.rules, limits, color=color, quiet=quiet, statistics=stat, since=older)
 
 
 app.command("diff")(diff)
@@ -168,12 +180,16 @@ def merge_parts(
 ) -> int:
     """Join the JSON reports of all shards to one report, the same as that of a single run."""
     from pfdoctor.audit.merge import merge
-    from pfdoctor.cli.audit_run import deliver, stream
+    from pfdoctor.cli.audit_deliver import deliver, foresee, stream
     from pfdoctor.cli.deliver import gate, pair
+    from pfdoctor.cli.own_rules import load
 
     destinations = pair(format or (["json"] if output else None), output)
-    report = merge(parts, gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero))
+    older = foresee(destinations, since)
+    limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
+    report = merge(parts, limits)
     for kind, target in destinations:
         if kind == "jsonl":
             stream(report.entries(), target)
-    return deliver(report, destinations, color=color, quiet=quiet, statistics=stat, since=since)
+    known = load(None).rules.values() if any(kind == "sarif" for kind, _ in destinations) else ()
+    return deliver(report, destinations, known, limits, color=color, quiet=quiet, statistics=stat, since=older)

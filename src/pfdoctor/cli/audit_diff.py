@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pfdoctor.cli.options import Color, ExitZero, FailOn, Verbose, option
+from pfdoctor.cli.options import Color, ExitZero, FailOn, option
 from pfdoctor.core.model import Json, PfdoctorError, Severity
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def diff(
     ] = "text",
     output: Annotated[str, option("--output", "-o", metavar="FILE", help="Where it goes; - is stdout.")] = "-",
     color: Color = "auto",
-    verbose: Verbose = 0,
+    verbose: Annotated[int, option("--verbose", "-v", count=True, help="Also list the findings that persist.")] = 0,
 ) -> int:
     """Tell which findings are new, persist or are fixed, by their identity.
 

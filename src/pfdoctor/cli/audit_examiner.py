@@ -83,6 +83,7 @@ class Examiner:
 def _begin(parent: int) -> None:
     """A worker leaves Ctrl-C to the parent, and does not outlive it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def watch() -> None:
         while os.getppid() == parent:

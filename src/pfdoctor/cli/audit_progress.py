@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pfdoctor.core.model import Json
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 _WINDOW = 60.0
 _ENOUGH = 5.0
-_SMOOTH = 0.1
 
 
 class Estimate:
@@ -28,7 +28,7 @@ class Estimate:
         self._marks: deque[tuple[float, int]] = deque()
 
     def seconds(self, now: float, done: int, total: int) -> float | None:
-        """The estimate at a time on any clock, when `done` of `total` are done."""
+        """The estimate at a time on any clock, when `done` of `total` are done; to be asked for often."""
         self._marks.append((now, done))
         while now - self._marks[0][0] > _WINDOW:
             self._marks.popleft()
@@ -39,26 +39,30 @@ class Estimate:
 
 
 class AuditBar:
-    """Called with each entry; draws on stderr where that is a terminal."""
+    """Called with each entry; draws on stderr where that is a terminal.
+
+    The estimate is made anew each time that the bar is drawn: while nothing comes, it grows, and at last goes away.
+    """
 
     def __init__(self, *, wanted: bool) -> None:
         self._drawn: tuple[Progress, TaskID] | None = None
         self._estimate = Estimate()
         self._states: Counter[str] = Counter()
-        self._last = 0.0
+        self._done: tuple[int, int] | None = None
         if wanted and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-            self._drawn = _start()
+            self._drawn = _start(self._told)
 
     def __call__(self, entry: dict[str, Json], done: int, total: int) -> None:
         self._states[entry["state"]] += 1
-        now = time.monotonic()
-        if self._drawn is None or (now - self._last < _SMOOTH and done < total):
-            return
-        self._last = now
-        progress, task = self._drawn
-        progress.update(task, completed=done, total=total, told=self._told(self._estimate.seconds(now, done, total)))
+        self._done = (done, total)
+        if self._drawn is not None:
+            progress, task = self._drawn
+            progress.update(task, completed=done, total=total)
 
-    def _told(self, left: float | None) -> str:
+    def _told(self) -> str:
+        if self._done is None:
+            return "listing endpoints, reading the first"
+        left = self._estimate.seconds(time.monotonic(), *self._done)
         found, unknown = self._states["findings"], self._states["unknown"]
         parts = [f"{found:,} with findings", f"{unknown:,} unknown", *([duration(left)] if left is not None else [])]
         return " · ".join(parts)
@@ -67,8 +71,13 @@ class AuditBar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Takes the bar away, so that something else can be told."""
         if self._drawn is not None:
             self._drawn[0].stop()
+            self._drawn = None
 
 
 def duration(seconds: float) -> str:
@@ -80,12 +89,19 @@ def duration(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h left"
 
 
-def _start() -> tuple[Progress, TaskID]:
+def _start(told: Callable[[], str]) -> tuple[Progress, TaskID]:
     # imported here: rich is only worth its time where it is seen
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
 
-    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    class Told(ProgressColumn):
+        """What is told beside the bar, asked for whenever it is drawn."""
+
+        def render(self, task: Task) -> Text:  # noqa: ARG002 - the interface
+            return Text(told())
+
+    columns = (TextColumn("auditing"), BarColumn(bar_width=20), MofNCompleteColumn(), Told())
+    progress = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4)
     progress.start()
-    return progress, progress.add_task("auditing", total=None, told="listing endpoints")
+    return progress, progress.add_task("auditing", total=None)

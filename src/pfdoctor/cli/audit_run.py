@@ -1,33 +1,38 @@
-"""One audit from the command line: its state file, its progress bar, its output as it comes."""
+"""One audit from the command line: its state file, its progress bar, its output as it comes, and what cuts it."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from heapq import merge
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pfdoctor.cli.output import STDOUT, Sink, print_lines, say, sink, width, write
+from pfdoctor.cli.audit_deliver import write_line
+from pfdoctor.cli.output import say, sink
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult, Json
+from pfdoctor.core.model import CaseResult, Json, Unknown
 from pfdoctor.core.rule import Catalogue, Rule
-from pfdoctor.report.style import plain
+from pfdoctor.report.style import visible
 
 if TYPE_CHECKING:
-    from pfdoctor.audit.fleet import Shard
-    from pfdoctor.audit.report import AuditReport
+    from pfdoctor.audit.fleet import Endpoint, Shard
+    from pfdoctor.audit.report import AuditReport, Cut
     from pfdoctor.audit.scope import Scope
     from pfdoctor.audit.state import State
+    from pfdoctor.cli.audit_examiner import Examiner
+    from pfdoctor.cli.audit_progress import AuditBar
+    from pfdoctor.cli.output import Sink
     from pfdoctor.cloud.clouds import Cloud
     from pfdoctor.report.summary import Gate
 
 
 class Wanted(NamedTuple):
-    """What was asked for. `timeout` in seconds, for one answer."""
+    """What was asked for. `timeout` in seconds, for one answer; `typed` is the command line, to be repeated."""
 
     scope: Scope
     shard: Shard | None
@@ -37,6 +42,7 @@ class Wanted(NamedTuple):
     cloud: str | None
     credential: str
     timeout: float
+    typed: tuple[str, ...] = ()
 
 
 class AuditRun(NamedTuple):
@@ -51,8 +57,12 @@ class AuditRun(NamedTuple):
 
     @contextmanager
     def open(self, *, progress: bool) -> Iterator[Audited]:
-        """The audit, with its state open. A state that nobody named goes when the audit is whole."""
+        """The audit, with its state open. The state goes when the audit was made and told to its end.
+
+        A state that was left where `--resume` names it would be taken for the beginning of the next audit.
+        """
         from pfdoctor.audit.state import State
+        from pfdoctor.cli.interrupt import terminable
         from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.reader import utc_now
 
@@ -66,152 +76,152 @@ class AuditRun(NamedTuple):
             "metrics": wanted.metrics,
             "started_at": utc_now(),
         }
-        path = wanted.resume or _own_state()
-        state = State(path, header)
+        state = State(wanted.resume or _own_state(), header)
         audited = Audited(self, cloud, state, header, progress)
+        if state.done:
+            say(f"going on with the audit of {state.started_at}: {audited.progress_so_far()}")
+        whole = False
         try:
-            yield audited
-        except (KeyboardInterrupt, Exception):
-            done = len(state.done)
-            if done or wanted.resume is not None:
-                total = f" of {len(audited.meant()):,}" if state.inventory is not None else ""
-                say(f"{done:,}{total} endpoints are done; go on with --resume {path}")
-            elif wanted.resume is None:
-                path.unlink(missing_ok=True)
-            raise
-        else:
-            if wanted.resume is None:
-                path.unlink(missing_ok=True)
+            with terminable():
+                yield audited
+            whole = audited.cut is None
         finally:
             state.close()
+            if whole or (state.inventory is None and wanted.resume is None):
+                state.path.unlink(missing_ok=True)
+            else:
+                say(f"go on with: {self._command(state.path)}")
+
+    def _command(self, path: Path) -> str:
+        """The command that goes on: what was typed, with the state's file."""
+        resume = () if self.wanted.resume is not None else ("--resume", str(path))
+        return visible(shlex.join(("pfdoctor", *(self.wanted.typed or ("audit",)), *resume)))
 
 
-class Audited(NamedTuple):
-    """An audit under way."""
+class Audited:
+    """An audit under way; `cut` is what ended it before its end."""
 
-    run: AuditRun
-    cloud: Cloud
-    state: State
-    header: dict[str, Json]
-    progress: bool
+    def __init__(self, run: AuditRun, cloud: Cloud, state: State, header: dict[str, Json], progress: bool) -> None:
+        self._run = run
+        self._cloud = cloud
+        self._state = state
+        self._header = header
+        self._progress = progress
+        self.cut: Cut | None = None
 
-    def meant(self) -> list[object]:
-        from pfdoctor.audit.engine import meant
-
-        return list(meant(self.state, self.run.wanted.shard))
+    def progress_so_far(self) -> str:
+        """`120 of 400 endpoints are done`."""
+        done, meant = len(self._state.done), len(self._meant())
+        of = f" of {meant:,} endpoints are done" if self._state.inventory is not None else " endpoints are done"
+        return f"{done:,}{of}"
 
     def report(self, gate: Gate, streams: Sequence[str]) -> AuditReport:
         """Looks at what is still to be looked at, writing each entry to the streams; the report of everything.
 
-        Raises what `pfdoctor.audit.engine.audit` raises, and KeyboardInterrupt.
+        A signal, or a login that ends, cuts it: then the endpoints that are left are unknown in the report. Raises
+        what `pfdoctor.audit.engine.audit` raises before it knows of any endpoint.
         """
-        from pfdoctor.audit.engine import How, audit
+        from pfdoctor.audit.inventory import why_empty
         from pfdoctor.audit.report import Run, make_report
-        from pfdoctor.cli.audit_examiner import Examiner, broke
-        from pfdoctor.cli.audit_progress import AuditBar
-        from pfdoctor.cloud.credentials import make_credential
-        from pfdoctor.cloud.pipeline import Limits
         from pfdoctor.cloud.reader import utc_now
 
-        wanted, cloud, state = self.run.wanted, self.cloud, self.state
+        state = self._state
         with ExitStack() as stack:
-            examiner = stack.enter_context(Examiner(self.run.examine))
-            bar = stack.enter_context(AuditBar(wanted=self.progress))
             sinks = [stack.enter_context(sink(target)) for target in streams]
             for entry in state.entries() if sinks else ():
-                _write(sinks, entry)
-
-            def told(entry: dict[str, Json], done: int, total: int) -> None:
-                _write(sinks, entry)
-                bar(entry, done, total)
-
-            # waiting in the queue of a throttled subscription is no reason to give up
-            limits = Limits(read=wanted.timeout, request=3600.0)
-            how = How(
-                examiner,
-                self.run.catalogue.symptoms,
-                os.environ,
-                wanted.concurrency,
-                wanted.metrics,
-                limits,
-                told=told,
-                broke=broke,
-            )
-
-            async def go() -> None:
-                trust = os.environ.get("REQUESTS_CA_BUNDLE")
-                async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
-                    await audit(wanted.scope, wanted.shard, state, cloud, credential, how)
-
-            asyncio.run(go())
-        problems = state.inventory.problems if state.inventory is not None else ()
+                write_line(sinks, entry)
+            self.cut = self._look(sinks)
+            for entry in self._unread():
+                write_line(sinks, entry)
+        inventory = state.inventory
         run = {
             "started_at": state.started_at,
             "finished_at": utc_now(),
             "duration_seconds": round(state.seconds, 3),
             "requests": state.requests,
             "throttled": state.throttled,
-            "complete": len(state.done) == len(self.meant()) and not problems,
-            "cloud": cloud.resource_manager,
+            "in_scope": len(inventory.endpoints) if inventory is not None else 0,
+            "complete": not self._problems() and not self._left(),
+            "cloud": self._cloud.resource_manager,
         }
-        described = Run(self.header["scope"], self.header["shard"], run, [one._asdict() for one in problems])
-        return make_report(described, state.entries, gate)
+        if inventory is not None and not inventory.endpoints and not inventory.problems:
+            say(f"error: no endpoint in the scope: {visible(why_empty(self._run.wanted.scope, inventory))}")
+        described = Run(self._header["scope"], self._header["shard"], run, self._problems(), self.cut)
+        return make_report(described, self._entries, gate)
 
+    def _look(self, sinks: Sequence[Sink]) -> Cut | None:
+        """Looks at the endpoints that are left; what cut it."""
+        from pfdoctor.audit.report import INTERRUPTED, Cut
+        from pfdoctor.cli.audit_examiner import Examiner
+        from pfdoctor.cli.audit_progress import AuditBar
+        from pfdoctor.cli.interrupt import run
+        from pfdoctor.cloud.errors import AuthenticationError
 
-def deliver(
-    report: AuditReport,
-    destinations: Sequence[tuple[str, str]],
-    *,
-    color: str,
-    quiet: bool,
-    statistics: bool,
-    since: Path | None,
-) -> int:
-    """Writes the report to all but its streams; the exit code. `since` is an older report, for what is new in it."""
-    from pfdoctor.audit.text import render
+        # the examiner first: it forks
+        with Examiner(self._run.examine) as examiner, AuditBar(wanted=self._progress) as bar:
 
-    for kind, target in destinations:
-        if kind == "json":
-            with sink(target) as file:
-                for chunk in report.chunks():
-                    file.write(chunk)
-        elif kind == "markdown":
-            write(_markdown(report, since), target)
-        elif kind == "openmetrics":
-            from pfdoctor.report.openmetrics import render_audit
+            def interrupted() -> None:
+                bar.stop()
+                say(f"interrupted: {self.progress_so_far()}")
 
-            write(render_audit({**report.head, "endpoints": report.entries()}), target)
-        elif kind == "text":
-            if target == STDOUT:
-                print_lines(render(report, width(), quiet=quiet, statistics=statistics), color)
-            else:
-                write(plain(render(report, width(), quiet=quiet, statistics=statistics)), target)
-    if not report.head["summary"]["endpoints"]:
-        say("error: no endpoint in the scope: the login sees none there")
-    return report.exit_code
+            try:
+                if run(self._audit(examiner, bar, sinks), interrupted):
+                    return None
+            except AuthenticationError as error:
+                if self._state.inventory is None:
+                    raise
+                bar.stop()
+                say(f"error: {visible(str(error))}")
+                say(f"cut off: {self.progress_so_far()}")
+                return Cut(Unknown("unauthenticated", f"not read: {error}"), error.exit_code)
+            return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED)
 
+    async def _audit(self, examiner: Examiner, bar: AuditBar, sinks: Sequence[Sink]) -> None:
+        from pfdoctor.audit.engine import audit
+        from pfdoctor.audit.how import How
+        from pfdoctor.cli.audit_examiner import broke
+        from pfdoctor.cloud.credentials import make_credential
+        from pfdoctor.cloud.pipeline import Limits
 
-def _markdown(report: AuditReport, since: Path | None) -> str:
-    from pfdoctor.cli.audit_diff import read_audit
-    from pfdoctor.report.fleet_diff import compare
-    from pfdoctor.report.fleet_markdown import render
+        def told(entry: dict[str, Json], done: int, total: int) -> None:
+            write_line(sinks, entry)
+            bar(entry, done, total)
 
-    document = {**report.head, "endpoints": list(report.entries())}
-    return render(document, compare(read_audit(since), document) if since is not None else None)
+        wanted, cloud = self._run.wanted, self._cloud
+        # waiting in the queue of a throttled subscription is no reason to give up
+        limits = Limits(read=wanted.timeout, request=3600.0)
+        symptoms = self._run.catalogue.symptoms
+        how = How(examiner, symptoms, os.environ, wanted.concurrency, wanted.metrics, limits, told=told, broke=broke)
+        trust = os.environ.get("REQUESTS_CA_BUNDLE")
+        async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
+            await audit(wanted.scope, wanted.shard, self._state, cloud, credential, how)
 
+    def _meant(self) -> list[Endpoint]:
+        from pfdoctor.audit.engine import meant
 
-def stream(entries: Iterable[dict[str, Json]], target: str) -> None:
-    """Writes entries as JSON lines."""
-    with sink(target) as file:
-        for entry in entries:
-            _write([file], entry)
+        return meant(self._state, self._run.wanted.shard)
 
+    def _left(self) -> list[Endpoint]:
+        """The endpoints that have no entry."""
+        done = self._state.done
+        return [one for one in self._meant() if one.key not in done]
 
-def _write(sinks: Iterable[Sink], entry: dict[str, Json]) -> None:
-    from pfdoctor.report.json import encode
+    def _problems(self) -> list[dict[str, Json]]:
+        if self._state.inventory is not None:
+            return [one._asdict() for one in self._state.inventory.problems]
+        reason = self.cut.reason if self.cut is not None else Unknown("not-listed", "not listed")
+        return [{"path": "the scope", "problem": reason.code, "detail": "it ended before the endpoints were listed"}]
 
-    for one in sinks:
-        one.write(encode({"kind": "endpoint", **entry}) + "\n")
+    def _unread(self) -> list[dict[str, Json]]:
+        """The entries of the endpoints that were not reached, in the order of the report."""
+        from pfdoctor.audit.record import order, unread
+
+        return sorted((unread(one, self.cut.reason) for one in self._left()), key=order) if self.cut is not None else []
+
+    def _entries(self) -> Iterator[dict[str, Json]]:
+        from pfdoctor.audit.record import order
+
+        return merge(self._state.entries(), self._unread(), key=order)
 
 
 def _own_state() -> Path:

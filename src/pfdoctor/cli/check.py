@@ -131,7 +131,7 @@ def check(
     selection = Selection(
         split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
     )
-    asked = Live(given, cloud, credential, probe, probe_score, timeout, progress=not (no_progress or quiet))
+    asked = Live(given, cloud, credential, probe, probe_score, timeout, not (no_progress or quiet), planned=True)
     run = Run(catalogue, choose(catalogue, selection), asked.typed(paths or (), ()))
     if fix or diff:
         if facts is not None:
@@ -139,7 +139,7 @@ def check(
         from pfdoctor.cli.fix import Short, show
 
         paths, files_from = given_paths(paths, files_from), None
-        wanted = Short(paths, catalogue, run.rules, Level(fix_level))
+        wanted = Short(paths, catalogue, run.rules, Level(fix_level), asked if live else None)
         if diff:
             return show(wanted, color)
         failed = wanted.fix(yes=yes)

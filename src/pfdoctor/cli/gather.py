@@ -52,12 +52,7 @@ class Inputs(NamedTuple):
 
     def _asked(self, declared: Sequence[Facts]) -> Live:
         """The live endpoint; where none was named, the one that the files name."""
-        given = self.live.given
-        if given.endpoint is not None or (given.workspace or "").lower().find("/onlineendpoints/") >= 0 or not declared:
-            return self.live
-        from pfdoctor.cli.live_check import endpoint_of
-
-        return self.live._replace(given=given._replace(endpoint=endpoint_of(likely(declared, "the endpoint"))))
+        return self.live.of_files(likely(declared, "the endpoint")) if declared else self.live
 
     def read_logs(self, catalogue: Catalogue, problems: list[dict[str, Json]], *, ours: bool) -> list[dict[str, Json]]:
         """The logs; what could not be read of them is added to `problems`."""

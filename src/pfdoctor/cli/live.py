@@ -38,7 +38,10 @@ class Way(NamedTuple):
 
 
 class Live(NamedTuple):
-    """What was said about the live endpoint, and how to ask. `timeout` in seconds, for one answer."""
+    """What was said about the live endpoint, and how to ask. `timeout` in seconds, for one answer.
+
+    With `planned`, what files declare of it need not exist yet.
+    """
 
     given: Given
     cloud: str | None
@@ -47,11 +50,10 @@ class Live(NamedTuple):
     probe_score: Path | None
     timeout: float
     progress: bool
+    planned: bool = False
 
-    def collect(self, catalogue: Catalogue, declared: Json = None, *, planned: bool = False) -> list[Facts]:
-        """The facts of every deployment that is meant, one case each.
-
-        `declared` is the view of the files, if there are any; with `planned`, what they declare may not exist yet.
+    def collect(self, catalogue: Catalogue, declared: Json = None) -> list[Facts]:
+        """The facts of every deployment that is meant, one case each. `declared` is the view of the files, if any.
 
         Raises PfdoctorError where it is not clear which endpoint is meant, where nobody is logged in, and where
         there is no such endpoint.
@@ -64,7 +66,8 @@ class Live(NamedTuple):
         # azure-identity, azure-core and aiohttp take a third of a second to import: only who goes live pays for them
         from pfdoctor.cloud.errors import AuthenticationError
         from pfdoctor.cloud.reach import reach
-        from pfdoctor.collect.azure import Collection, Target, collect_now
+        from pfdoctor.collect.azure.collector import Collection, collect_now
+        from pfdoctor.collect.azure.target import Target
 
         way = self.way()
         with _told(wanted=self.progress) as progress:
@@ -74,7 +77,7 @@ class Live(NamedTuple):
                 score=score,
                 symptoms=catalogue.symptoms,
                 declared=declared,
-                planned=planned,
+                planned=self.planned,
                 progress=progress,
                 limits=way.limits,
             )
@@ -85,6 +88,19 @@ class Live(NamedTuple):
                 # without a network every login fails, and its own errors speak of logging in
                 fault = reach(way.cloud, os.environ).fault
                 raise AuthenticationError(f"{fault}; {error}" if fault else str(error)) from error
+
+    def of_files(self, facts: Facts) -> Live:
+        """The same; where no endpoint was named, about the one that the files of the case name.
+
+        What is planned is the deployment of the files, even if the endpoint has others.
+        """
+        given = self.given
+        named = given.endpoint is not None or "/onlineendpoints/" in (given.workspace or "").lower()
+        if not named:
+            given = given._replace(endpoint=endpoint_of(facts))
+        if self.planned and given.deployment is None and "/deployments/" not in (given.endpoint or "").lower():
+            given = given._replace(deployment=name_of(facts, "deployment"))
+        return self._replace(given=given)
 
     def resources(self, cases: Sequence[Facts]) -> Resources:
         """The raw bodies of what a plan for these cases may change."""
@@ -112,14 +128,14 @@ class Live(NamedTuple):
         where = resolve(self.given)
         named = Named(where.subscription, where.resource_group, where.workspace, where.endpoint or "")
         score = self.probe_score.as_posix() if self.probe_score is not None else None
-        return Target(named.id, where.deployment, self.probe or score is not None, score, self.cloud)
+        return Target(named.id, where.deployment, self.probe or score is not None, score, self.cloud, self.planned)
 
     @staticmethod
     def of(target: Target, cloud: str | None, credential: str, timeout: float) -> Live:
         """The same again, as a plan says it."""
         given = Given(endpoint=target.endpoint, deployment=target.deployment)
         score = Path(target.score) if target.score is not None else None
-        return Live(given, cloud or target.cloud, credential, target.probe, score, timeout, progress=True)
+        return Live(given, cloud or target.cloud, credential, target.probe, score, timeout, True, target.planned)
 
     def typed(self, paths: Iterable[Path], logs: Iterable[str]) -> Typed:
         """What the commands that a report proposes have to repeat."""
@@ -142,6 +158,22 @@ def unread(facts: Facts) -> dict[str, Json] | None:
     kind = NOT_ALLOWED if why["code"] in ("forbidden", "unauthenticated") else NOT_READ
     missing = f" (that takes {why['permission']})" if why.get("permission") else ""
     return {"path": facts.case["name"], "problem": kind, "detail": why["detail"] + missing}
+
+
+def endpoint_of(facts: Facts) -> str | None:
+    """The endpoint that the files of a case name."""
+    declared: Json = facts.document.get("declared") or {}
+    deployment = declared.get("deployment")
+    named = deployment.get("endpoint_name") if isinstance(deployment, dict) else None
+    return named if isinstance(named, str) else name_of(facts, "endpoint")
+
+
+def name_of(facts: Facts, section: str) -> str | None:
+    """The name that the files of a case give one of its parts."""
+    declared: Json = facts.document.get("declared") or {}
+    value = declared.get(section)
+    name = value.get("name") if isinstance(value, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _request(path: Path) -> bytes:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pfdoctor.cli.gather import Gathered, both
-from pfdoctor.cli.live import unread
+from pfdoctor.cli.live import endpoint_of, name_of, unread
 from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import Json, PfdoctorError, Report
+from pfdoctor.core.model import PfdoctorError, Report
 
 if TYPE_CHECKING:
     from pfdoctor.cli.live import Live
@@ -53,27 +53,12 @@ def _joined(catalogue: Catalogue, cases: Sequence[Facts], live: Live) -> Iterato
         if name is None or not _is_deployable(facts):
             yield facts
             continue
-        deployment = (live.given.deployment if alone else None) or _name(facts, "deployment")
-        asked = live._replace(given=live.given._replace(endpoint=name, deployment=deployment))
+        deployment = (live.given.deployment if alone else None) or name_of(facts, "deployment")
+        asked = live._replace(given=live.given._replace(endpoint=name, deployment=deployment), planned=True)
         declared = facts.document.get("declared")
-        for answer in asked.collect(catalogue, declared, planned=True):
+        for answer in asked.collect(catalogue, declared):
             yield both(facts, answer)
 
 
 def _is_deployable(facts: Facts) -> bool:
     return facts.case["kind"] in ("flow", "deployment")
-
-
-def endpoint_of(facts: Facts) -> str | None:
-    """The endpoint that the files of a case name."""
-    declared: Json = facts.document.get("declared") or {}
-    deployment = declared.get("deployment")
-    named = deployment.get("endpoint_name") if isinstance(deployment, dict) else None
-    return named if isinstance(named, str) else _name(facts, "endpoint")
-
-
-def _name(facts: Facts, section: str) -> str | None:
-    declared: Json = facts.document.get("declared") or {}
-    value = declared.get(section)
-    name = value.get("name") if isinstance(value, dict) else None
-    return name if isinstance(name, str) else None

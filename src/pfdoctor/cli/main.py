@@ -68,8 +68,9 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (`sys.argv` by default) and return its exit code; see docs/exit-codes.md."""
     _open_streams()
+    typed = tuple(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = typer.main.get_command(app)(args=arguments, prog_name="pfdoctor", standalone_mode=False)
+        code = typer.main.get_command(app)(args=arguments, prog_name="pfdoctor", standalone_mode=False, obj=typed)
     except PfdoctorError as error:
         say(f"error: {error}")
         return error.exit_code

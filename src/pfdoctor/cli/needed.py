@@ -64,15 +64,15 @@ def writes_of(rule: Rule) -> tuple[str, ...]:
     if "live" not in rule.views:
         return ()
     actions = (action for remedy in rule.wording.remedies for action in remedy.raw_actions)
-    found = (name for action in actions for kind, body in action.items() if (name := _write(kind, body)) is not None)
+    found = (name for action in actions for kind, body in action.items() for name in _writes(kind, body))
     return tuple(dict.fromkeys(found))
 
 
-def _write(kind: str, body: dict[str, Json]) -> str | None:
+def _writes(kind: str, body: dict[str, Json]) -> tuple[str, ...]:
     if kind in permissions.WRITES:
         return permissions.WRITES[kind]
     section = str(body.get("fact", "")).removeprefix("live.").partition(".")[0]
-    return permissions.WRITES_OF_FACT.get(section)
+    return permissions.WRITES_OF_FACT.get(section, ())
 
 
 def _facts(rule: Rule) -> Iterator[str]:

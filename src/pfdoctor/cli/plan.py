@@ -110,6 +110,7 @@ def plan(
         progress=True,
     )
     named = [Path(path) for path in given_paths(paths, files_from)] if paths or files_from or not live.given.any else []
+    live = live._replace(planned=bool(named))
     ground = survey_live(named, live, catalogue) if live.given.any else survey(named)
     for problem in ground.problems:
         say(visible(f"{problem['path']}: {problem['detail']}"))

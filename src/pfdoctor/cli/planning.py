@@ -35,7 +35,10 @@ class Ground(NamedTuple):
 def survey_live(paths: Sequence[Path], live: Live, catalogue: Catalogue) -> Ground:
     """Collect the endpoint, with the files that define it if there are any, and the bodies that a plan may change."""
     files = survey(paths) if paths else Ground((), Path.cwd(), (), ())
-    view = likely(files.cases, "the endpoint").document.get("declared") if files.cases else None
+    meant = likely(files.cases, "the endpoint") if files.cases else None
+    view = meant.document.get("declared") if meant is not None else None
+    if meant is not None:
+        live = live.of_files(meant)
     cases = tuple(combine(files.cases, live.collect(catalogue, view), []))
     return files._replace(cases=cases, resources=live.resources(cases), live=live.target())
 

@@ -8,8 +8,8 @@ import time
 import urllib.request
 import weakref
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core.pipeline import AsyncPipeline
@@ -120,11 +120,13 @@ class GuardedTransport(AsyncHttpTransport[Any, Any]):
         )
         self._guard = guard
         self._limits = limits
+        # the variables are read once: they are many, and requests are, too
+        self._proxy = cache(_proxy_for)
 
     async def send(self, request: Any, **options: Any) -> Any:
         """Sends what may leave. Raises RefusedRequestError for anything else, before a connection is made."""
         self._guard.check(request.method, request.url, request.headers)
-        proxy = _proxy_for(request.url)
+        proxy = self._proxy(self._guard.host)
         if proxy is not None:
             options = {**options, "proxy": proxy}
         return await self._inner.send(request, **options)
@@ -147,12 +149,11 @@ class GuardedTransport(AsyncHttpTransport[Any, Any]):
         await self.close()
 
 
-def _proxy_for(url: str) -> str | None:
-    """The proxy that HTTPS_PROXY names for the address, unless NO_PROXY spares its host."""
-    parts = urlsplit(url)
-    if not parts.hostname or urllib.request.proxy_bypass(parts.netloc):
+def _proxy_for(host: str) -> str | None:
+    """The proxy that HTTPS_PROXY names for the host, unless NO_PROXY spares it."""
+    if urllib.request.proxy_bypass(host):
         return None
-    proxy = urllib.request.getproxies().get(parts.scheme)
+    proxy = urllib.request.getproxies().get("https")
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy or None
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from azure.core.exceptions import AzureError
@@ -19,7 +19,7 @@ from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.errors import RefusedRequestError
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.cloud.shared import Key, Shared, passes
+from pfdoctor.cloud.shared import Key, Made, Shared, is_settled, passes
 from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
 
@@ -27,8 +27,10 @@ _MOST_PAGES = 200
 _DEEPEST = 50
 _SAFE = "/()$',:@"
 
+_T = TypeVar("_T")
 Now = Callable[[], str]
 Query = Mapping[str, str] | None
+Kept = Callable[[Key, Reading], None]
 
 
 def utc_now() -> str:
@@ -58,6 +60,8 @@ class Reader:
         self._begun: dict[Key, asyncio.Task[Reading]] = {}
         self._shared: Shared | None = None
         self._is_own: Callable[[str], bool] = lambda _: True
+        self._before: Mapping[Key, Reading] = {}
+        self._kept: Kept | None = None
         self.failures: dict[Key, Unknown] = {}
         """What could not be read, or not to its end, and why."""
 
@@ -66,13 +70,20 @@ class Reader:
         """Whether something could not be read for a reason that may pass."""
         return any(passes(one) for one in self.failures.values())
 
-    def share(self, shared: Shared, is_own: Callable[[str], bool]) -> Reader:
+    def share(
+        self,
+        shared: Shared,
+        is_own: Callable[[str], bool],
+        before: Mapping[Key, Reading] | None = None,
+        kept: Kept | None = None,
+    ) -> Reader:
         """A further reader, of the same pipeline, that reads through `shared` all but the addresses that are its own.
 
-        `is_own` is asked of an address in lower case, query included.
+        `is_own` is asked of an address in lower case, query included. `before` are readings of its own that were made
+        earlier, and `kept` is told of each that it makes and that need not be made again.
         """
         reader = Reader(self._pipeline, self._cloud, self._longest, self._now)
-        reader._shared, reader._is_own = shared, is_own
+        reader._shared, reader._is_own, reader._before, reader._kept = shared, is_own, before or {}, kept
         return reader
 
     async def get(self, path: str, api_version: str, permission: str | None = None, query: Query = None) -> Reading:
@@ -98,6 +109,26 @@ class Reader:
 
         return await self._once("POST", url, text, read)
 
+    async def once(self, key: tuple[object, ...], make: Callable[[Reader], Awaitable[_T]]) -> _T:
+        """What `make` makes of what it reads: with shared readings once for all readers that ask for it by this key.
+
+        `make` may lean on its reader and the key alone. What it cannot read counts as a failure of every reader.
+        """
+        if self._shared is None:
+            return await make(self)
+        made = await self._shared.made(key, lambda: self._made(make))
+        self.failures.update(made.failures)
+        return cast("_T", made.value)
+
+    async def _made(self, make: Callable[[Reader], Awaitable[Json]]) -> Made:
+        reader = Reader(self._pipeline, self._cloud, self._longest, self._now)
+        reader._shared, reader._is_own = self._shared, self._is_own
+        try:
+            value = await make(reader)
+        finally:
+            await reader.close()
+        return Made(value, reader.failures)
+
     async def close(self) -> None:
         """Ends what is still being read."""
         for task in self._begun.values():
@@ -112,11 +143,19 @@ class Reader:
         key = (method, url.lower(), rest)
         if self._shared is not None and not self._is_own(key[1]):
             return self._noted(key, await self._shared.once(key, read))
+        if key in self._before:
+            return self._noted(key, self._before[key])
         task = self._begun.get(key)
         if task is None:
-            task = self._begun[key] = asyncio.ensure_future(read())
+            task = self._begun[key] = asyncio.ensure_future(self._read(key, read))
         # one that stops waiting must not take the answer away from the others
         return self._noted(key, await asyncio.shield(task))
+
+    async def _read(self, key: Key, read: Callable[[], Awaitable[Reading]]) -> Reading:
+        reading = await read()
+        if self._kept is not None and is_settled(reading):
+            self._kept(key, reading)
+        return reading
 
     def _noted(self, key: Key, reading: Reading) -> Reading:
         why = reading.unknown or reading.incomplete

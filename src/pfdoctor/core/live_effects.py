@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pfdoctor.core.access.builtin_roles import ROLES
 from pfdoctor.core.access.scopes import normal
+from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json
 
 IN_FORCE = "2000-01-01T00:00:00Z"
@@ -20,6 +21,20 @@ REPLACED = (
     "deployment.environment.version", *RESTARTED,
 )  # fmt: skip
 ROUTED = ("endpoint.updated_at", "endpoint.mirror_traffic", "data_plane", "metrics")
+
+_MEASURED = ("data_plane", "metrics", "latency")
+
+
+def measured(facts: Facts) -> dict[str, Json]:
+    """What was measured of the running deployment, and not read of its definition."""
+    live = facts.document.get("live") or {}
+    return {section: live[section] for section in _MEASURED if section in live}
+
+
+def as_measured(facts: Facts, before: dict[str, Json]) -> Facts:
+    """The facts with what was measured before an action that left it open."""
+    live = facts.document.get("live")
+    return facts.with_document(live={**live, **before}) if isinstance(live, dict) else facts
 
 
 def grant(body: dict[str, Json], role: str, scope: str) -> None:

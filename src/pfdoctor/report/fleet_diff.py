@@ -177,7 +177,8 @@ def as_lines(difference: Difference, width: int, *, verbose: bool) -> list[Line]
         lines.append(EMPTY)
     for notice in difference.notices:
         lines += wrap([Span("note", "info"), Span(f"  {visible(notice)}")], width, rest="      ")
-    return [*lines, line(Span(headline(difference), "strong"))]
+    hint = " (-v lists what persists)" if difference.persisting and not verbose else ""
+    return [*lines, line(Span(headline(difference), "strong"), Span(hint, "dim"))]
 
 
 def _change(change: Change, width: int) -> list[Line]:

@@ -19,6 +19,8 @@ from pfdoctor.report.markdown_text import MOST_BYTES, Block, code, code_cell, jo
 from pfdoctor.report.style import count
 
 _ROWS_SHOWN = 100
+_SECTIONS_ALIKE = 3
+"""Sections that only repeat one reason; more of them become one."""
 
 
 def render(audit: dict[str, Json], difference: Difference | None = None, most: int = MOST_BYTES) -> str:
@@ -47,7 +49,7 @@ def _blocks(audit: dict[str, Json], difference: Difference | None) -> Iterator[B
     )
     yield Block(told + "\n")
     if not run["complete"]:
-        yield Block("> **This audit is not complete**: endpoints of its scope are missing from it.\n")
+        yield Block("> **This audit is not complete**: part of its scope was not looked at.\n")
     if difference is not None:
         yield Block(f"Since the last audit: {difference_headline(difference)}.\n")
         for notice in difference.notices:
@@ -60,13 +62,33 @@ def _blocks(audit: dict[str, Json], difference: Difference | None) -> Iterator[B
     new = {(one.endpoint["id"].lower(), one.finding["fingerprint"]) for one in difference.new} if difference else set()
     ordered = sorted(audit["endpoints"], key=lambda one: _new_and_worst_first(one, new))
     yield from _overview([one for one in ordered if one["state"] in ("findings", "unknown")], new)
+    alike = _unread_alike(ordered)
     for endpoint in ordered:
-        yield from _endpoint(endpoint, new)
+        if endpoint["findings"] or _unread_reason(endpoint) not in alike:
+            yield from _endpoint(endpoint, new)
+    for reason, names in alike.items():
+        shown = ", ".join(prose(name) for name in names[:_ROWS_SHOWN])
+        more = f" and {len(names) - _ROWS_SHOWN:,} more" if len(names) > _ROWS_SHOWN else ""
+        yield Block(f"## {count(len(names), 'endpoint')}: {prose(reason)}\n\n{shown}{more}\n")
     if difference is not None:
         for name, title, changes in groups(difference):
             if name in ("fixed", "not_seen") and changes:
                 yield Block(f"## {title}\n\n" + _changes(changes))
     yield from reason_blocks(_reasons(audit["endpoints"]))
+
+
+def _unread_reason(endpoint: dict[str, Json]) -> str:
+    return f"{endpoint['state']}: {reason_text(endpoint['reason'])}" if endpoint["reason"] is not None else ""
+
+
+def _unread_alike(endpoints: list[dict[str, Json]]) -> dict[str, list[str]]:
+    """Endpoints of which nothing else is known than why they were not seen, where many share the reason."""
+    reasons: dict[str, list[str]] = {}
+    for one in endpoints:
+        if one["reason"] is not None and not one["findings"]:
+            name = f"{one['resource_group']}/{one['workspace']}/{one['name']}"
+            reasons.setdefault(_unread_reason(one), []).append(name)
+    return {reason: names for reason, names in reasons.items() if len(names) > _SECTIONS_ALIKE}
 
 
 def _new_and_worst_first(endpoint: dict[str, Json], new: set[tuple[str, str]]) -> tuple[bool, int, int, str]:
@@ -91,7 +113,7 @@ def _overview(endpoints: list[dict[str, Json]], new: set[tuple[str, str]]) -> It
         fresh = sum((one["id"].lower(), finding["fingerprint"]) in new for finding in one["findings"])
         row = [prose(one["name"]), prose(f"{one['resource_group']}/{one['workspace']}"), one["state"]]
         row += [f"{severities.count(severity):,}" for severity in SEVERITIES]
-        rows.append([*row, f"{one['rules']['unknown']:,}", *([f"{fresh:,}"] if new else [])])
+        rows.append([*row, f"{len({gap['rule'] for gap in one['unknown']}):,}", *([f"{fresh:,}"] if new else [])])
     more = f"\n… and {len(endpoints) - _ROWS_SHOWN:,} more endpoints\n" if len(endpoints) > _ROWS_SHOWN else ""
     yield Block(table(head, rows) + more)
 
@@ -103,7 +125,7 @@ def _endpoint(endpoint: dict[str, Json], new: set[tuple[str, str]]) -> Iterator[
     where = f"{endpoint['resource_group']}/{endpoint['workspace']}"
     told = [code(endpoint["id"])]
     if endpoint["reason"] is not None:
-        told.append(f"could not be read: {prose(reason_text(endpoint['reason']))}")
+        told.append(prose(f"{endpoint['state']}: {reason_text(endpoint['reason'])}"))
     yield Block(f"## {prose(endpoint['name'])} in {prose(where)}\n\n" + " — ".join(told) + "\n")
     identifier = endpoint["id"].lower()
     marked = [((identifier, one["fingerprint"]) in new, one) for one in endpoint["findings"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import quoteattr
 
 from pfdoctor.core.model import CaseResult, Finding, Origin, Report, Status
@@ -35,13 +35,11 @@ def _suite(case: CaseResult, rules: Mapping[str, Rule], *, fail_on_unknown: bool
         if status is not Status.NOT_APPLICABLE:
             tests += [(rule, _outcome(found.get(rule, []), fail_on_unknown=fail_on_unknown)) for rule in ids]
     tests.sort()
-    counts = {kind: sum(any(f"<{kind} " in one for one in body) for _, body in tests) for kind in _COUNTED}
-    numbers = " ".join(f'{_COUNTED[kind]}="{number}"' for kind, number in counts.items())
-    yield f'  <testsuite name={_attribute(case.name)} tests="{len(tests)}" {numbers}>'
+    yield f"  <testsuite name={attribute(case.name)} {counted([body for _, body in tests])}>"
     for name, body in tests:
         rule = rules.get(name)
         category, title = (rule.category, rule.title) if rule is not None else ("", name)
-        head = f"    <testcase classname={_attribute(f'pfdoctor.{category}')} name={_attribute(f'{title} ({name})')}"
+        head = f"    <testcase classname={attribute(f'pfdoctor.{category}')} name={attribute(f'{title} ({name})')}"
         if body:
             yield head + ">"
             yield from body
@@ -54,6 +52,12 @@ def _suite(case: CaseResult, rules: Mapping[str, Rule], *, fail_on_unknown: bool
 _COUNTED = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
+def counted(bodies: Sequence[Sequence[str]]) -> str:
+    """The attributes that say how many tests a suite has, and what they came to, of the lines below each."""
+    counts = {kind: sum(any(f"<{kind} " in one for one in body) for body in bodies) for kind in _COUNTED}
+    return " ".join((f'tests="{len(bodies)}"', *(f'{_COUNTED[kind]}="{number}"' for kind, number in counts.items())))
+
+
 def _outcome(findings: list[Finding], *, fail_on_unknown: bool) -> list[str]:
     """The elements below a test: nothing for one that passed."""
     if not findings:
@@ -61,18 +65,18 @@ def _outcome(findings: list[Finding], *, fail_on_unknown: bool) -> list[str]:
     proven = [one for one in findings if one.status.counts]
     if proven:
         worst = max(proven, key=lambda one: one.severity.rank)
-        return [*_properties(worst), _element("failure", worst.message, _told(proven), str(worst.severity))]
+        return [*_properties(worst), element("failure", worst.message, _told(proven), str(worst.severity))]
     first = findings[0]
     if first.status is not Status.UNKNOWN:
-        return [*_properties(first), _element("skipped", f"{first.status}: {first.message}")]
+        return [*_properties(first), element("skipped", f"{first.status}: {first.message}")]
     why = f"unknown: {first_missing(first).reason.detail}"
-    return [_element("error", why, kind="unknown") if fail_on_unknown else _element("skipped", why)]
+    return [element("error", why, kind="unknown") if fail_on_unknown else element("skipped", why)]
 
 
 def _properties(finding: Finding) -> Iterator[str]:
     yield "      <properties>"
     for name, value in (("id", finding.fingerprint), ("rule", finding.rule), ("help", finding.help_uri)):
-        yield f"        <property name={_attribute(name)} value={_attribute(value)}/>"
+        yield f"        <property name={attribute(name)} value={attribute(value)}/>"
     yield "      </properties>"
 
 
@@ -86,7 +90,7 @@ def _told(findings: Iterable[Finding]) -> str:
         for remedy in finding.remedies:
             lines.append(f"  fix ({remedy.level}): {remedy.title}")
             lines += [f"    {edit}" for edit in remedy.edits]
-    return "\n".join(map(_clean, lines))
+    return "\n".join(map(clean, lines))
 
 
 def _problems(report: Report) -> Iterator[str]:
@@ -96,22 +100,25 @@ def _problems(report: Report) -> Iterator[str]:
     counts = f'tests="{len(report.problems)}" failures="0" errors="{broken}" skipped="{rest}"'
     yield f'  <testsuite name="not examined" {counts}>'
     for one in report.problems:
-        yield f'    <testcase classname="pfdoctor" name={_attribute(one["path"])}>'
-        yield _element("error" if one["problem"] == INTERNAL else "skipped", one["detail"])
+        yield f'    <testcase classname="pfdoctor" name={attribute(one["path"])}>'
+        yield element("error" if one["problem"] == INTERNAL else "skipped", one["detail"])
         yield "    </testcase>"
     yield "  </testsuite>"
 
 
-def _element(name: str, message: str, body: str = "", kind: str | None = None) -> str:
-    typed = f" type={_attribute(kind)}" if kind is not None else ""
-    head = f"      <{name} message={_attribute(message)}{typed}"
+def element(name: str, message: str, body: str = "", kind: str | None = None) -> str:
+    """What a test came to, as a line below it."""
+    typed = f" type={attribute(kind)}" if kind is not None else ""
+    head = f"      <{name} message={attribute(message)}{typed}"
     escaped = body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return f"{head}>{escaped}</{name}>" if body else f"{head}/>"
 
 
-def _attribute(text: str) -> str:
-    return quoteattr(_clean(text))
+def attribute(text: str) -> str:
+    """A text as an attribute's value, with its quotes."""
+    return quoteattr(clean(text))
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """A text without what XML cannot hold."""
     return _NOT_XML.sub("\ufffd", visible(text))

@@ -125,7 +125,8 @@ def _unseen(missing: list[dict[str, Json]]) -> Iterator[str]:
 
 
 def _remedy(remedy: dict[str, Json]) -> Iterator[str]:
-    steps = f": {prose(remedy['steps'])}" if remedy["steps"] else ""
+    # a sentence a line, and here all of them in one paragraph
+    steps = f": {prose(' '.join(remedy['steps'].split()))}" if remedy["steps"] else ""
     yield f"- fix ({remedy['level']}): {prose(remedy['title'])}{steps}"
     for edit in remedy["edits"]:
         yield f"  - {code(edit)}"

@@ -20,14 +20,19 @@ from pfdoctor.report.summary import INTERNAL, Gate, Sighting, first_missing, sum
 MOST_RESULTS = 25_000
 _HOME = "https://github.com/pfdoctor/pfdoctor"
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
-_PRECISION = {Confidence.CERTAIN: "very-high", Confidence.LIKELY: "high", Confidence.POSSIBLE: "medium"}
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+PRECISION = {Confidence.CERTAIN: "very-high", Confidence.LIKELY: "high", Confidence.POSSIBLE: "medium"}
 _ROOT = "%SRCROOT%"
 
 
 def render(report: Report, gate: Gate, rules: Iterable[Rule]) -> str:
     """The report as JSON text that ends with a newline."""
-    text = json.dumps(document(report, gate, rules), ensure_ascii=False, indent=1)
+    return dump(document(report, gate, rules))
+
+
+def dump(value: dict[str, Json]) -> str:
+    """A log as JSON text that ends with a newline."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
     # lone surrogates of file names
     return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 
@@ -40,35 +45,44 @@ def document(report: Report, gate: Gate, rules: Iterable[Rule]) -> dict[str, Jso
     index = {rule.id: number for number, rule in enumerate(listed)}
     sightings = sorted(summary.sightings, key=_worst_first)
     notifications = [*_notices(report, len(sightings)), *_problems(report), *_undecided(report, index)]
+    invocation = {
+        "executionSuccessful": not any(one["problem"] == INTERNAL for one in report.problems),
+        "exitCode": summary.exit_code,
+        "exitCodeDescription": summary.exit_reason,
+        "toolExecutionNotifications": notifications,
+    }
+    counts = {
+        "pass": summary.passed,
+        "fail": summary.failed,
+        "unknown": summary.unknown,
+        "notApplicable": summary.not_applicable,
+    }
+    results = [_result(one, index) for one in sightings[:MOST_RESULTS]]
+    return log("pfdoctor/", [descriptor(rule) for rule in listed], results, invocation, {"rules": counts})
+
+
+def log(
+    category: str,
+    rules: list[dict[str, Json]],
+    results: list[dict[str, Json]],
+    invocation: dict[str, Json],
+    properties: dict[str, Json],
+) -> dict[str, Json]:
+    """A SARIF log of one run. Where several are uploaded for one commit, those of one category replace each other."""
+    driver = {
+        "name": "pfdoctor",
+        "semanticVersion": pfdoctor.__version__,
+        "informationUri": _HOME,
+        "rules": rules,
+    }
     run = {
-        "tool": {
-            "driver": {
-                "name": "pfdoctor",
-                "semanticVersion": pfdoctor.__version__,
-                "informationUri": _HOME,
-                "rules": [_rule(rule) for rule in listed],
-            }
-        },
-        "automationDetails": {"id": "pfdoctor/"},
+        "tool": {"driver": driver},
+        "automationDetails": {"id": category},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
-        "invocations": [
-            {
-                "executionSuccessful": not any(one["problem"] == INTERNAL for one in report.problems),
-                "exitCode": summary.exit_code,
-                "exitCodeDescription": summary.exit_reason,
-                "toolExecutionNotifications": notifications,
-            }
-        ],
-        "results": [_result(one, index) for one in sightings[:MOST_RESULTS]],
-        "properties": {
-            "rules": {
-                "pass": summary.passed,
-                "fail": summary.failed,
-                "unknown": summary.unknown,
-                "notApplicable": summary.not_applicable,
-            }
-        },
+        "invocations": [invocation],
+        "results": results,
+        "properties": properties,
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -78,7 +92,8 @@ def _worst_first(sighting: Sighting) -> tuple[int, int, str, str]:
     return (-finding.severity.rank, list(Status).index(finding.status), finding.rule, finding.fingerprint)
 
 
-def _rule(rule: Rule) -> dict[str, Json]:
+def descriptor(rule: Rule) -> dict[str, Json]:
+    """What a rule is, for whoever shows its results."""
     fixes = [remedy.title for remedy in rule.wording.remedies]
     help_text = "\n".join([rule.title, *(f"Fix: {title}" for title in fixes), rule.help_uri])
     markdown = "\n".join([f"**{rule.title}**\n", *(f"- Fix: {title}" for title in fixes), f"\n[More]({rule.help_uri})"])
@@ -86,8 +101,8 @@ def _rule(rule: Rule) -> dict[str, Json]:
         "id": rule.id,
         "shortDescription": {"text": rule.title},
         "help": {"text": help_text, "markdown": markdown},
-        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
-        "properties": {"tags": ["prompt-flow", rule.category], "precision": _PRECISION[rule.confidence]},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {"tags": ["prompt-flow", rule.category], "precision": PRECISION[rule.confidence]},
     }
     return {**found, "helpUri": rule.help_uri} if rule.help_uri else found
 
@@ -99,7 +114,7 @@ def _result(sighting: Sighting, index: dict[str, int]) -> dict[str, Json]:
         "ruleId": finding.rule,
         # what is not proven is for a person to look at; SARIF allows it no level
         "kind": "fail" if proven else "review",
-        "level": _LEVELS[finding.severity] if proven else "none",
+        "level": LEVELS[finding.severity] if proven else "none",
         "message": {"text": finding.message},
         "locations": [_location(finding)],
         "partialFingerprints": {"pfdoctor/v1": finding.fingerprint},
@@ -112,7 +127,7 @@ def _result(sighting: Sighting, index: dict[str, int]) -> dict[str, Json]:
     }
     if finding.rule in index:
         result["ruleIndex"] = index[finding.rule]
-    related = [_physical(one) for one in finding.related if isinstance(one, Origin)]
+    related = [physical(one) for one in finding.related if isinstance(one, Origin)]
     if related:
         result["relatedLocations"] = [{"id": number, **one} for number, one in enumerate(related)]
     return result
@@ -121,12 +136,12 @@ def _result(sighting: Sighting, index: dict[str, int]) -> dict[str, Json]:
 def _location(finding: Finding) -> dict[str, Json]:
     """Where the finding is: in the file, or in Azure and, as far as is known, the file that declares it."""
     if isinstance(finding.origin, Origin):
-        return _physical(finding.origin)
+        return physical(finding.origin)
     resource = finding.origin.id if isinstance(finding.origin, Source) else finding.case
     declared = next((place for place in _places(finding) if isinstance(place, Origin)), None)
     logical = [{"fullyQualifiedName": resource, "kind": "resource"}]
     place = declared if declared is not None else Origin("/".join(["azure", resource.strip("/")]), 1)
-    return {**_physical(place), "logicalLocations": logical}
+    return {**physical(place), "logicalLocations": logical}
 
 
 def _places(finding: Finding) -> Iterator[Place | None]:
@@ -135,7 +150,8 @@ def _places(finding: Finding) -> Iterator[Place | None]:
         yield one.origin
 
 
-def _physical(origin: Origin) -> dict[str, Json]:
+def physical(origin: Origin) -> dict[str, Json]:
+    """A place in a file, or in what stands for one: results without are refused."""
     file = origin.file.replace("\\", "/").encode("utf-8", "surrogateescape")
     physical: dict[str, Json] = {"artifactLocation": {"uri": quote(file, safe="/"), "uriBaseId": _ROOT}}
     region = {"startLine": origin.line, "startColumn": origin.column, "endColumn": origin.end_column}

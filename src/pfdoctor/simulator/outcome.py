@@ -110,9 +110,19 @@ def _fetching(world: World, deployment: Resource, endpoint: Resource, workspace:
     storage = str(stores.get("storageAccount") or "")
     if not deployment.properties.get("model") or not storage:
         return None
-    if any(world.allows(oid, _READ_BLOB, storage, data=True) for oid in principals):
+    scope = _container(world, deployment, storage)
+    if any(world.allows(oid, _READ_BLOB, scope, data=True) for oid in principals):
         return None
     return _unauthorized("Unable to download user model", "authorization-error")
+
+
+def _container(world: World, deployment: Resource, storage: str) -> str:
+    """The blob container that the model lies in; the storage account where that is not told."""
+    model = world.store.get(_asset(deployment.properties.get("model")) or "/")
+    where = str((model.properties.get("modelUri") if model else None) or "")
+    datastore = world.store.get(_asset(where.partition("/paths/")[0]) or "/")
+    name = datastore.properties.get("containerName") if datastore else None
+    return f"{storage}/blobServices/default/containers/{name}" if name else storage
 
 
 def _unauthorized(what: str, anchor: str) -> Error:

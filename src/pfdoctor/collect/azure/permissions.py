@@ -52,20 +52,25 @@ IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities/read"
 
 _DENIED = (ASSIGNMENTS, DEFINITIONS, DENIES, ELIGIBLE, LOCKS)
 
-WRITES: dict[str, str] = {
-    "assign_role": f"{_AUTHORIZATION}/roleAssignments/write",
-    "route_traffic": f"{_WORKSPACES}/onlineEndpoints/write",
-    "register_provider": "*/register/action",
-    "sync_keys": f"{_WORKSPACES}/resynckeys/action",
-}
-"""The operation that carries out each kind of action of a remedy in Azure."""
+_CHANGE_ENDPOINT = (f"{_WORKSPACES}/onlineEndpoints/write", f"{_WORKSPACES}/connections/listsecrets/action")
+"""Whoever writes an endpoint that may read its workspace's secrets has to hold the right to them, too (Microsoft Learn,
+"Authentication and authorization for online endpoints")."""
 
-WRITES_OF_FACT: dict[str, str] = {
-    "endpoint": f"{_WORKSPACES}/onlineEndpoints/write",
-    "deployment": f"{_WORKSPACES}/onlineEndpoints/deployments/write",
-    "environment": f"{_WORKSPACES}/environments/versions/write",
+WRITES: dict[str, tuple[str, ...]] = {
+    # a grant is taken back where it did not mend anything, and by undo
+    "assign_role": (f"{_AUTHORIZATION}/roleAssignments/write", f"{_AUTHORIZATION}/roleAssignments/delete"),
+    "route_traffic": _CHANGE_ENDPOINT,
+    "register_provider": ("*/register/action",),
+    "sync_keys": (f"{_WORKSPACES}/resynckeys/action",),
 }
-"""The operation that changes a fact in Azure, by what it is a fact of."""
+"""The operations that carry out each kind of action of a remedy in Azure, and take it back."""
+
+WRITES_OF_FACT: dict[str, tuple[str, ...]] = {
+    "endpoint": _CHANGE_ENDPOINT,
+    "deployment": (f"{_WORKSPACES}/onlineEndpoints/deployments/write",),
+    "environment": (f"{_WORKSPACES}/environments/versions/write",),
+}
+"""The operations that change a fact in Azure, by what it is a fact of."""
 
 FINDING = (WORKSPACE, ENDPOINT, DEPLOYMENT)
 """What it takes to find an endpoint at all, whichever facts are wanted."""

@@ -78,6 +78,11 @@ def _grants(operations: list[View]) -> list[Operation]:
             continue
         if isinstance(one["scope"], str):
             scopes.setdefault(one["scope"], Unknown.from_json(undecided["$unknown"]))
+    elsewhere = next((one["scope"] for one in operations if isinstance(one["scope"], dict)), None)
+    if elsewhere is not None and not scopes:
+        # what is needed at a scope that nobody knows may be lacking there
+        unknown = Unknown.from_json(elsewhere["$unknown"])
+        scopes[unknown] = unknown
     action = "Microsoft.Authorization/roleAssignments/write"
     why = "Assigns the roles that the endpoint's identity lacks."
     return [Operation("role-assign", action, scope, needed, why, "create") for scope, needed in scopes.items()]

@@ -56,10 +56,11 @@ def _vault_of(usage: Usage) -> str | None:
 
 
 def _index_lookup(usage: Usage) -> Iterator[Operation]:
-    if usage.names_data_asset():
+    asset = usage.names_data_asset()
+    if asset is not False:
         why = "An index is named as a data asset, whose version is looked up."
         action = f"{ML}/data/versions/read"
-        yield Operation("data-asset-read", action, workspace(usage), True, why, "request")
+        yield Operation("data-asset-read", action, workspace(usage), asset, why, "request")
     needed = usage.reads_datastore()
     secrets_logged = usage.is_logged("workspaces/datastores/listsecrets/action")
     if needed is False and not secrets_logged:
@@ -83,7 +84,10 @@ def _index_lookup(usage: Usage) -> Iterator[Operation]:
             wanted = credentials if isinstance(credentials, Unknown) and needed is True else needed
             scope = container_of(store)
             yield Operation("index-download", f"{BLOBS}/read", scope, wanted, why, "request", data=True, target=name)
-    if unread is not None and names:
+    if isinstance(needed, Unknown):
+        # which datastore it would be stands in the flow, too
+        unread = needed
+    if unread is not None and (names or isinstance(needed, Unknown)):
         yield Operation("index-download", f"{BLOBS}/read", unread, unread, why, "request", data=True)
 
 

@@ -174,7 +174,10 @@ class Usage:
         found = [name for value in self.lookup_texts() for name in _DATASTORE.findall(value)]
         return tuple(dict.fromkeys(found))
 
-    def names_data_asset(self) -> bool:
+    def names_data_asset(self) -> bool | Unknown:
+        """Whether an index is named as a data asset of the workspace."""
+        if self._view is None:
+            return FLOW_UNREAD
         return any(_DATA_ASSET.search(value) for value in self.lookup_texts())
 
     def apis(self, connection: str) -> Used:

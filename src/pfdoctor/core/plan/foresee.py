@@ -12,6 +12,9 @@ from pfdoctor.core.plan.step import Forecast, Outcome
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.core.simulation import PREDICTED
 
+DRIFT = "drift"
+"""The category of rules that compare files with Azure."""
+
 
 def foresee(
     catalogue: Catalogue,

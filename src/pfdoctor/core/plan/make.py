@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pfdoctor.core import message
-from pfdoctor.core.action import Action
+from pfdoctor.core.action import Action, AssignRole, EnableProvider
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
 from pfdoctor.core.facts import Facts, Found
 from pfdoctor.core.firing import firing, identity
+from pfdoctor.core.live_effects import as_measured, measured
 from pfdoctor.core.model import CaseResult, Finding, Json, Level
-from pfdoctor.core.plan.foresee import compare, foresee, proven, rejoins
+from pfdoctor.core.plan.along import along
+from pfdoctor.core.plan.foresee import DRIFT, compare, foresee, proven, rejoins
 from pfdoctor.core.plan.live import changes_anything
 from pfdoctor.core.plan.merge import merged
 from pfdoctor.core.plan.permitted import is_permitted
@@ -69,6 +71,7 @@ class Planner:
         self._judge = judge
         self._most = most
         self._facts: list[Facts] = []
+        self._measured: list[dict[str, Json]] = []
         self._steps: list[Step] = []
         self._owner: dict[int, str] = {}
         self._fixed: set[int] = set()
@@ -94,19 +97,22 @@ class Planner:
             for finding in result.findings
             if finding.status.counts and wanted(finding)
         ]
-        for case, finding in sorted(findings, key=lambda one: self._rank(one[0], one[1])):
-            self._mend(case, finding)
+        self._measured = [measured(facts) for facts in cases]
+        self._mend_all(sorted(findings, key=lambda one: self._rank(one[0], one[1])))
         forecast = None
         if what_if:
             forecast = foresee(self._catalogue, tuple(zip(cases, results, strict=True)), self._facts, self._judge)
         fixes, steps = merged(self._fixes, [self._finished(step) for step in self._steps])
         return Plan(tuple(paths), fixes, tuple(map(self._worded, steps)), tuple(self._not_planned), forecast, live)
 
-    def _rank(self, case: int, finding: Finding) -> int:
+    def _rank(self, case: int, finding: Finding) -> tuple[int, bool]:
+        """What is safe first; then what restarts nothing, for a roll-out leaves open what is known now."""
         rule = self._catalogue.rules[finding.rule]
         scope = _scope(rule, self._facts[case], finding.fingerprint)
         spec = next(self._applicable(rule, scope, set()), None) if scope is not None else None
-        return Level.MANUAL.rank if spec is None else spec.level.rank
+        if spec is None:
+            return Level.MANUAL.rank, False
+        return spec.level.rank, not all(isinstance(action, AssignRole | EnableProvider) for action in spec.actions)
 
     def _applicable(self, rule: Rule, scope: Scope, used: set[int]) -> Iterator[RemedySpec]:
         """The remedies with actions that are offered here, those used up left out."""
@@ -117,17 +123,36 @@ class Planner:
 
     # --------------------------------------------------------------------------------------------------- one finding
 
+    def _mend_all(self, findings: Sequence[tuple[int, Finding]]) -> None:
+        """A fix that is refused now may be made after others: what it would have made true is not, any more."""
+        while findings:
+            made = len(self._fixes)
+            refused = [(one, reason) for one in findings if (reason := self._refusal(*one)) is not None]
+            findings = [one for one, _ in refused]
+            if len(self._fixes) == made:
+                self._not_planned = [reason for _, reason in refused]
+                return
+
+    def _refusal(self, case: int, finding: Finding) -> NotPlanned | None:
+        """Mends the finding; why not, if it cannot be done."""
+        try:
+            self._mend(case, finding)
+        except RefusedError as error:
+            return NotPlanned(finding.rule, finding.case, finding.subject, finding.fingerprint, str(error))
+        return None
+
     def _mend(self, case: int, finding: Finding) -> None:
         rule = self._catalogue.rules[finding.rule]
-        if _scope(rule, self._facts[case], finding.fingerprint) is None:
-            return  # an earlier fix mends it, or leaves open whether it does: the forecast says which
-        try:
-            chosen = self._choose_harmless(rule, case, finding.fingerprint)
-            self._not_apart(case, chosen)
-        except RefusedError as error:
-            identified = (rule.id, finding.case, finding.subject, finding.fingerprint)
-            self._not_planned.append(NotPlanned(*identified, str(error)))
-            return
+        now = self._facts[case]
+        if _scope(rule, now, finding.fingerprint) is None:
+            # what was measured counts until it is measured anew: a roll-out alone mends nothing of it
+            now = as_measured(now, self._measured[case])
+            if _scope(rule, now, finding.fingerprint) is None:
+                return  # an earlier fix mends it, or leaves open whether it does: the forecast says which
+        chosen = self._choose_harmless(rule, now, finding.fingerprint)
+        if now is not self._facts[case]:
+            chosen = chosen._replace(facts=self._replayed(case, chosen))
+        self._not_apart(case, chosen)
         steps = self._take(rule, case, chosen)
         self._fixes.append(
             Fix(
@@ -147,20 +172,29 @@ class Planner:
         self._sources = chosen.sources
         self._spread(case, chosen)
 
-    def _choose_harmless(self, rule: Rule, case: int, fingerprint: str) -> Chosen:
+    def _replayed(self, case: int, chosen: Chosen) -> Facts:
+        """The facts of the case after what was chosen on others."""
+        facts = self._facts[case]
+        for action, view, item in chosen.acts:
+            facts = simulate(action, facts, view, item)
+        return facts
+
+    def _choose_harmless(self, rule: Rule, facts: Facts, fingerprint: str) -> Chosen:
         """What mends the finding and makes nothing else true, as far as that is foreseen."""
         used: set[int] = set()
         harm: RefusedError | None = None
         while True:
             try:
-                chosen = self._choose(rule, case, fingerprint, used)
+                chosen = self._choose(rule, facts, fingerprint, used)
             except RefusedError as error:
                 raise harm or error from error
-            now = (self._facts[case], self._judge(self._facts[case]))
+            now = (facts, self._judge(facts))
             introduced, _ = compare(self._catalogue, now, proven(self._judge(chosen.facts)))
-            if not introduced:
+            # that files and Azure differ until both are mended, or until the files are deployed, is no harm
+            harmful = [one for one in introduced if self._catalogue.rules[one.rule].category != DRIFT]
+            if not harmful:
                 return chosen
-            harm = RefusedError(f"it would make {introduced[0].rule} true: {introduced[0].message}")
+            harm = RefusedError(f"it would make {harmful[0].rule} true: {harmful[0].message}")
 
     def _not_apart(self, case: int, chosen: Chosen) -> None:
         """Refuses to change which files belong together in one plan with fixes of other cases: all would be guesses."""
@@ -168,12 +202,12 @@ class Planner:
         if self._rejoined not in (None, case) or (changes and self._fixed - {case}):
             raise RefusedError("which files belong together changes in between: apply this plan, then plan again")
 
-    def _choose(self, rule: Rule, case: int, fingerprint: str, used: set[int]) -> Chosen:
+    def _choose(self, rule: Rule, facts: Facts, fingerprint: str, used: set[int]) -> Chosen:
         """The first remedy that can be made and, while the rule still fires after it, those that complete it.
 
         `used` are the remedies that are not to be tried again; those tried are added.
         """
-        chosen = Chosen((), Level.SAFE, (), (), self._facts[case], self._sources, ())
+        chosen = Chosen((), Level.SAFE, (), (), facts, self._sources, ())
         refusals: list[str] = []
         while (scope := _scope(rule, chosen.facts, fingerprint)) is not None:
             spec = next(self._applicable(rule, scope, used), None)
@@ -197,6 +231,11 @@ class Planner:
         edits = [edit for action in actions for edit in resolve(action, scope, self._untouched, self._resources)]
         for edit in edits:
             self._not_against(edit)
+        for action in along(actions, edits, scope, self._catalogue.schema):
+            more = self._possible(action, scope, chosen.sources, edits)
+            if more:
+                actions.append(action)
+                edits += more
         sources, changes = self._tried(chosen.sources, edits)
         facts = chosen.facts
         item = source_of(scope, facts)
@@ -212,6 +251,17 @@ class Planner:
             sources,
             (*chosen.changes, *changes),
         )
+
+    def _possible(self, action: Action, scope: Scope, sources: Sources, edits: list[Edit]) -> tuple[Edit, ...]:
+        """The edits of what need not be done; none where they cannot be made."""
+        try:
+            more = resolve(action, scope, self._untouched, self._resources)
+            for edit in more:
+                self._not_against(edit)
+            self._tried(sources, [*edits, *more])
+        except RefusedError:
+            return ()
+        return more
 
     def _not_against(self, edit: Edit) -> None:
         """Refuses an edit of what another fix edits in another way."""

@@ -42,13 +42,13 @@ def merged(fixes: Sequence[Fix], steps: Sequence[Step]) -> tuple[tuple[Fix, ...]
     ids = {step: number[at] for step, at in place.items()}
     numbered = tuple(kept[index]._replace(id=number[index]) for index in order)
     needed = _needed(numbered)
-    return (
-        tuple(
-            fix._replace(steps=tuple(sorted({one for step in fix.steps for one in (ids[step], *needed[ids[step]])})))
-            for fix in fixes
-        ),
-        numbered,
+    kinds = {step.id: _rank(step) for step in numbered}
+    renumbered = (
+        fix._replace(steps=tuple(sorted({one for step in fix.steps for one in (ids[step], *needed[ids[step]])})))
+        for fix in fixes
     )
+    # fixes run one after the other: one that rolls out waits for those that grant what the roll-out needs
+    return tuple(sorted(renumbered, key=lambda fix: max((kinds[step] for step in fix.steps), default=0))), numbered
 
 
 def _needed(steps: Sequence[Step]) -> dict[int, tuple[int, ...]]:

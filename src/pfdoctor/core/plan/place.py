@@ -74,6 +74,7 @@ _NODE = {
     "source_tool": ("source", "tool"),
     "deployment_name": ("inputs", "deployment_name"),
 }
+_PINNED = "declared.deployment.environment.version"
 _PREDICTED_ONLY = frozenset(("has_default", "has_reference", "has_when", "has_is", "is_chat", "served"))
 """Facts that restate another one: an action sets them so that a prediction is complete; no file holds them."""
 
@@ -86,6 +87,8 @@ def spot_of(concrete: str, facts: Facts, sources: Sources) -> Spot | None:
     view, *keys = concrete_keys(concrete)
     if view != "declared":
         raise RefusedError("it is a change of the workspace, not of a file")
+    if concrete == _PINNED:
+        return _pin(facts)
     if keys[-1] in _PREDICTED_ONLY:
         return None
     body = facts.document["declared"]
@@ -99,10 +102,21 @@ def spot_of(concrete: str, facts: Facts, sources: Sources) -> Spot | None:
     return _by_origin(concrete, rest, facts, sources)
 
 
+def _pin(facts: Facts) -> Spot:
+    """Where a deployment names the version of its environment."""
+    deployment = facts.document["declared"]["deployment"]
+    reference = deployment.get("environment")
+    if not isinstance(reference, dict) or reference.get("kind") != "registered" or deployment["dialect"] != "cli":
+        raise RefusedError("the deployment does not name its environment as azureml:NAME:VERSION")
+    return Spot(deployment["file"], ("environment",))
+
+
 def spelled(concrete: str, value: Json, facts: Facts) -> Json:
     """The value as the dialect of its file spells it."""
     _, section, *rest = concrete_keys(concrete)
     body = facts.document["declared"].get(section)
+    if concrete == _PINNED and isinstance(body, dict):
+        return f"azureml:{body['environment']['name']}:{value}"
     if isinstance(value, str) and isinstance(body, dict) and body.get("dialect") == "arm" and rest:
         return _ARM.get(str(section), {}).get(str(rest[0]), ("", {}))[1].get(value, value)
     return value

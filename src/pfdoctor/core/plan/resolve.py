@@ -98,7 +98,7 @@ def _edit_of_fact(action: SetFact | RemoveFact | RenameKey, scope: Scope, source
     spot = spot_of(found.path, scope.facts, sources)
     if spot is None:
         return ()
-    old = found.value.to_json() if isinstance(found.value, Unknown) else found.value
+    old = found.value.to_json() if isinstance(found.value, Unknown) else spelled(found.path, found.value, scope.facts)
     match action:
         case SetFact(_, value):
             return (SetValue(spot.file, spot.path, spelled(found.path, value, scope.facts), old),)

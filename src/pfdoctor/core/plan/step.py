@@ -172,7 +172,7 @@ class Target(NamedTuple):
     """The endpoint that was examined, and how: what applying needs to look again.
 
     `endpoint` is its resource id; `score` the file whose request was sent; `cloud` as it was named, null for the
-    environment's own.
+    environment's own; with `planned`, what the files declare of it need not exist yet.
     """
 
     endpoint: str
@@ -180,6 +180,7 @@ class Target(NamedTuple):
     probe: bool = False
     score: str | None = None
     cloud: str | None = None
+    planned: bool = False
 
 
 class Plan(NamedTuple):
