@@ -1,8 +1,15 @@
 """An audit of a fleet beside a threaded loop of MLClient: `python benchmarks/audit.py [latency|bucket|size]…`.
 
-All are whole processes, imports included, against one simulated Azure on loopback, in turn. The loop is MLClient and
-AuthorizationManagementClient used as their documentation shows, one client for each workspace and as many threads as
-made it fastest; it only reads, where the audit also runs every rule. Each line is an assertion.
+All are whole processes, imports included, in turn against one simulated Azure, which has a process of its own on the
+same machine. The loop is MLClient and AuthorizationManagementClient used as their documentation shows, one client for
+each workspace and as many threads as made it fastest; it only reads, where the audit also runs every rule. Each line
+that begins with `ok` or `FAIL` is an assertion.
+
+`--pfdoctor COMMAND` is the command of an installed wheel, as users run it; without it, this checkout is run, which
+reads its rules from YAML and so takes some tenths of a second more.
+
+What requests must take is told in two ways: requests × latency / concurrency, as if nothing cost any CPU; and a bare
+loop of aiohttp that repeats the very requests of the audit, knowing all of them beforehand.
 """
 
 from __future__ import annotations
@@ -10,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -17,17 +25,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tests.fleet import fleet  # noqa: E402
-
-from pfdoctor.simulator import Simulator  # noqa: E402
 
 CONCURRENCY = 64
 LATENCY = 0.08
+THREADS = (16, 32, 64)
 
 THEIRS = """\
 import json, os, ssl, sys, urllib.request
@@ -94,8 +98,120 @@ print(len(endpoints) - done)
 """
 
 
+BARE = """\
+import asyncio, json, os, ssl, sys
+import aiohttp
+
+requests, at_once, arm = json.load(open(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
+
+async def main():
+    context = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
+    connector = aiohttp.TCPConnector(ssl=context, limit=at_once)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        asked = session.get(
+            os.environ["IDENTITY_ENDPOINT"],
+            params={"resource": arm, "api-version": "2019-08-01"},
+            headers={"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]},
+        )
+        async with asked as answer:
+            headers = {"Authorization": "Bearer " + (await answer.json())["access_token"]}
+        coming = iter(requests)
+
+        async def work():
+            for method, path in coming:
+                body = {"containerType": "InferenceServer", "tail": 1000} if method == "POST" else None
+                async with session.request(method, arm + path, json=body, headers=headers) as answer:
+                    json.loads(await answer.read())
+
+        await asyncio.gather(*(work() for _ in range(at_once)))
+
+asyncio.run(main())
+"""
+
+
+class Served(NamedTuple):
+    """What the simulator did since it was asked before: its CPU seconds, the requests and the 429s among them."""
+
+    cpu: float
+    asked: list[list[str]]
+    """Method and path with query of each request to Azure Resource Manager."""
+    of_subscriptions: int
+    refused: int
+
+
+class Azure:
+    """A simulated Azure in a process of its own. `fleet` are the arguments of tests.fleet.fleet."""
+
+    def __init__(self, fleet: dict[str, Any], latency: float = 0.0) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--serve", json.dumps({"fleet": fleet, "latency": latency})],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        told = self._answer()
+        self.environment: dict[str, str] = {**os.environ, **told["environment"]}
+        self.arm: str = told["arm"]
+        self.endpoints: list[list[str]] = told["endpoints"]
+        """Subscription, group, workspace and name of each."""
+
+    def _answer(self, command: str | None = None) -> Any:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("the simulator has no pipes")
+        if command is not None:
+            stdin.write(command + "\n")
+            stdin.flush()
+        return json.loads(stdout.readline())
+
+    def served(self) -> Served:
+        return Served(**self._answer("served"))
+
+    def advance(self, seconds: float) -> None:
+        """Puts its clock forward."""
+        self._answer(f"advance {seconds}")
+
+    def __enter__(self) -> Azure:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+
+def serve(options: dict[str, Any]) -> None:
+    """The simulator's own process: answers commands of its standard input."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+    from tests.fleet import fleet
+
+    from pfdoctor.simulator import Simulator
+
+    with Simulator(fleet(**options["fleet"]), latency=options["latency"]) as simulator:
+        kind = "microsoft.machinelearningservices/workspaces/onlineendpoints"
+        ids = [one.id.split("/") for one in simulator.world.store.of_type(kind)]
+        endpoints = [[one[2], one[4], one[8], one[10]] for one in ids]
+        print(
+            json.dumps({"environment": simulator.environment, "arm": simulator.arm, "endpoints": endpoints}), flush=True
+        )
+        cpu, count = time.process_time(), 0
+        for line in sys.stdin:
+            command, _, argument = line.strip().partition(" ")
+            if command == "advance":
+                simulator.advance(float(argument))
+                print("null", flush=True)
+                continue
+            requests = [one for one in simulator.requests[count:] if one.server == "arm"]
+            count, before, cpu = len(simulator.requests), cpu, time.process_time()
+            told = Served(
+                cpu - before,
+                [[one.method, f"{one.path}?{one.query}"] for one in requests if "ResourceGraph" not in one.path],
+                sum(one.path.startswith("/subscriptions/") for one in requests),
+                sum(one.status == 429 for one in requests),
+            )
+            print(json.dumps(told._asdict()), flush=True)
+
+
 class Ran(NamedTuple):
-    """What one process came to: seconds, its CPU seconds, MB at most, its exit code and what it printed."""
+    """What one process came to: seconds, CPU seconds and MB, those with its children; exit code, what it printed."""
 
     wall: float
     cpu: float
@@ -115,34 +231,52 @@ def run(arguments: Sequence[str], environment: dict[str, str]) -> Ran:
         return Ran(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, process.returncode, told.read())
 
 
-def audit(environment: dict[str, str]) -> tuple[Ran, dict[str, object]]:
-    """An audit of everything; its report."""
+class Measured(NamedTuple):
+    """An audit: its process, its report without the endpoints, and the simulator's part in it."""
+
+    ran: Ran
+    head: dict[str, Any]
+    served: Served
+
+    @property
+    def floor(self) -> float:
+        """Seconds that the requests take where nothing else does."""
+        return float(self.head["run"]["requests"]) * LATENCY / CONCURRENCY
+
+
+def audit(azure: Azure, command: Sequence[str]) -> Measured:
+    """An audit of everything."""
+    azure.served()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "pfdoctor", "audit", "--format", "json", "--output", str(report)]
-        command += ["--max-concurrency", str(CONCURRENCY), "--exit-zero", "--timeout", "600"]
-        ran = run(command, {**environment, "XDG_STATE_HOME": folder})
+        arguments = [*command, "audit", "--format", "json", "--output", str(report)]
+        arguments += ["--max-concurrency", str(CONCURRENCY), "--exit-zero", "--timeout", "600"]
+        ran = run(arguments, {**azure.environment, "XDG_STATE_HOME": folder})
         if ran.code:
             sys.exit(f"the audit ended with {ran.code}")
-        head: dict[str, object] = {}
+        head: dict[str, Any] = {}
         with report.open() as lines:
             # the endpoints, of which there may be many, come last
             for line in lines:
                 key, _, rest = line.partition(": ")
                 if key in ('"run"', '"summary"'):
                     head[key.strip('"')] = json.loads(rest.rstrip().rstrip(","))
-        return ran, head
+    return Measured(ran, head, azure.served())
 
 
-def loop(environment: dict[str, str], endpoints: list[list[str]], threads: int, facts: str) -> Ran:
-    return run([sys.executable, "-c", THEIRS, json.dumps(endpoints), str(threads), facts], environment)
+def loop(azure: Azure, threads: int, facts: str) -> Ran:
+    return run([sys.executable, "-c", THEIRS, json.dumps(azure.endpoints), str(threads), facts], azure.environment)
 
 
-def listed(simulator: Simulator) -> list[list[str]]:
-    """Subscription, group, workspace and name of every endpoint."""
-    kind = "microsoft.machinelearningservices/workspaces/onlineendpoints"
-    ids = [one.id.split("/") for one in simulator.world.store.of_type(kind)]
-    return [[one[2], one[4], one[8], one[10]] for one in ids]
+def bare(azure: Azure, requests: list[list[str]]) -> Ran:
+    """The same requests and nothing else."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(requests, file)
+        file.flush()
+        ran = run([sys.executable, "-c", BARE, file.name, str(CONCURRENCY), azure.arm], azure.environment)
+    if ran.code:
+        sys.exit(f"the bare loop ended with {ran.code}")
+    return ran
 
 
 def holds(what: str, value: float, bound: float, detail: str, *, at_least: bool = False) -> bool:
@@ -152,64 +286,84 @@ def holds(what: str, value: float, bound: float, detail: str, *, at_least: bool 
     return fine
 
 
-def latency(count: int, runs: int) -> bool:
+def say(text: str) -> None:
+    print(f"     {text}", flush=True)
+
+
+def median(values: Sequence[Ran]) -> tuple[float, float]:
+    """Of the walls and of the CPU seconds."""
+    return statistics.median(one.wall for one in values), statistics.median(one.cpu for one in values)
+
+
+def latency(count: int, runs: int, command: Sequence[str]) -> bool:
     """No throttle: beside the loop, and beside what the requests alone must take."""
-    with Simulator(fleet(count, ill_every=20), latency=LATENCY) as simulator:
-        environment, endpoints = {**os.environ, **simulator.environment}, listed(simulator)
-        threads = min((8, 16, 32), key=lambda one: loop(environment, endpoints, one, "some").wall)
-        ours, same, all_facts, floors = [], [], [], []
+    with Azure({"endpoints": count, "ill_every": 20}, LATENCY) as azure:
+        tried = {threads: loop(azure, threads, "some").wall for threads in THREADS}
+        threads = min(tried, key=tried.__getitem__)
+        ours: list[Measured] = []
+        same, all_facts, repeated = [], [], []
         for _ in range(runs):
-            ran, head = audit(environment)
-            ours.append(ran)
-            floors.append(head["run"]["requests"] * LATENCY / CONCURRENCY)  # type: ignore[index]
-            same.append(loop(environment, endpoints, threads, "some"))
-            all_facts.append(loop(environment, endpoints, threads, "all"))
-    wall = statistics.median(one.wall for one in ours)
-    for name, side in (("audit, all rules", ours), ("MLClient", same), ("MLClient, the same facts", all_facts)):
-        print(f"     {name}: {statistics.median(one.cpu for one in side):.1f} s CPU", flush=True)
-    detail = f"{wall:.1f} s, {count} endpoints, {threads} threads"
-    some, whole = (statistics.median(one.wall for one in side) / wall for side in (same, all_facts))
-    floor = wall / statistics.median(floors)
+            ours.append(audit(azure, command))
+            same.append(loop(azure, threads, "some"))
+            all_facts.append(loop(azure, threads, "all"))
+            repeated.append(bare(azure, ours[-1].served.asked))
+    wall, cpu = median([one.ran for one in ours])
+    floor = statistics.median(one.floor for one in ours)
+    simulator = statistics.median(one.served.cpu for one in ours)
+    say(f"MLClient with {', '.join(f'{one} threads {took:.1f} s' for one, took in tried.items())}")
+    say(f"audit, all rules: {wall:.2f} s, {cpu:.1f} s CPU, and {simulator:.1f} s of the simulator")
+    for name, side in (("MLClient", same), ("MLClient, the same facts", all_facts)):
+        say(f"{name}: {median(side)[0]:.2f} s, {median(side)[1]:.1f} s CPU")
+    alone, of_cpu = median(repeated)
+    requests = ours[-1].head["run"]["requests"]
+    say(f"{requests} requests alone: floor {floor:.2f} s; by a bare loop {alone:.2f} s, {of_cpu:.1f} s CPU")
+    say(f"audit / the bare loop of its requests: {wall / alone:.2f}")
+    detail = f"{wall:.2f} s, {count} endpoints, {threads} threads"
+    some, whole = (median(side)[0] / wall for side in (same, all_facts))
     results = [
         holds("MLClient, endpoint, deployments, roles at one scope / audit", some, 2.5, detail, at_least=True),
         holds("MLClient, the same facts / audit", whole, 4, detail, at_least=True),
-        holds("audit / floor of its requests", floor, 1.25, f"floor {floors[0]:.1f} s"),
+        holds("audit / floor of its requests", wall / floor, 1.25, f"floor {floor:.2f} s"),
     ]
     return all(results)
 
 
-def bucket(count: int) -> bool:
+def bucket(count: int, command: Sequence[str]) -> bool:
     """The limits that Azure has: 250 reads at once, 25 a second."""
-    with Simulator(fleet(count, ill_every=20, settings={"throttle": True})) as simulator:
-        environment, endpoints = {**os.environ, **simulator.environment}, listed(simulator)
-        ran, head = audit(environment)
-        used = [one for one in simulator.requests if one.path.startswith("/subscriptions/")]
-        floor = (len(used) - 250) / 25
-        refused = sum(one.status == 429 for one in simulator.requests)
-        simulator.advance(60)
-        lost = loop(environment, endpoints, 16, "some").told.strip()
-    seen = head["summary"]["endpoints"], head["summary"]["states"]["unknown"]  # type: ignore[index]
+    with Azure({"endpoints": count, "ill_every": 20, "settings": {"throttle": True}}) as azure:
+        measured = audit(azure, command)
+        azure.advance(60)
+        lost = loop(azure, 32, "some").told.strip()
+    # a POST has a bucket of its own, of 200 and 10 a second, and there are fewer than reads
+    posts = sum(method == "POST" for method, _ in measured.served.asked)
+    reads = measured.served.of_subscriptions - posts
+    floor = max((reads - 250) / 25, (posts - 200) / 10)
+    summary = measured.head["summary"]
+    missing = count - summary["endpoints"] + summary["states"]["unknown"]
+    wall = measured.ran.wall
+    say(f"{reads} reads and {posts} POSTs, {measured.ran.cpu:.1f} s CPU, the simulator {measured.served.cpu:.1f} s")
     results = [
-        holds("endpoints lost or unknown", count - seen[0] + seen[1], 0, f"of {count}; the MLClient loop loses {lost}"),
-        holds("answers with 429", refused, 10, f"of {len(used)} requests"),
-        holds("audit / floor of the bucket", ran.wall / floor, 1.2, f"{ran.wall:.1f} s, floor {floor:.1f} s"),
+        holds("endpoints lost or unknown", missing, 0, f"of {count}; the MLClient loop loses {lost}"),
+        holds("answers with 429", measured.served.refused, 10, f"of {reads + posts} requests"),
+        holds("audit / floor of the bucket", wall / floor, 1.2, f"{wall:.1f} s, floor {floor:.1f} s"),
     ]
     return all(results)
 
 
-def size(count: int) -> bool:
+def size(count: int, command: Sequence[str]) -> bool:
     """Many endpoints in 100 subscriptions, beside a tenth of them."""
     costs, memory = [], 0.0
     for number in (count // 10, count):
-        with Simulator(fleet(number, subscriptions=100, ill_every=200)) as simulator:
-            ran, head = audit({**os.environ, **simulator.environment})
-        if head["summary"]["endpoints"] != number:  # type: ignore[index]
-            sys.exit(f"{number} endpoints went in, {head['summary']} came out")
+        with Azure({"endpoints": number, "subscriptions": 100, "ill_every": 200}) as azure:
+            measured = audit(azure, command)
+        ran = measured.ran
+        if measured.head["summary"]["endpoints"] != number:
+            sys.exit(f"{number} endpoints went in, {measured.head['summary']} came out")
         costs.append(ran.cpu / number)
         memory = ran.memory
-        print(
-            f"     {number:,} endpoints: {ran.wall:.0f} s, {1000 * costs[-1]:.1f} ms CPU each, {memory:.0f} MB",
-            flush=True,
+        say(
+            f"{number:,} endpoints: {ran.wall:.0f} s, {1000 * costs[-1]:.1f} ms CPU each, {memory:.0f} MB, "
+            f"{measured.head['run']['requests']:,} requests, the simulator {measured.served.cpu:.0f} s CPU"
         )
     results = [
         holds("memory in MB", memory, 400, f"{count:,} endpoints in 100 subscriptions"),
@@ -221,17 +375,23 @@ def size(count: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="*", default=["latency", "bucket", "size"])
+    parser.add_argument("--pfdoctor", help="the command of an installed wheel; without it, this checkout")
     parser.add_argument("--endpoints", type=int, default=500)
     parser.add_argument("--many", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--serve", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.serve is not None:
+        serve(options.serve)
+        return 0
+    command = shlex.split(options.pfdoctor) if options.pfdoctor else [sys.executable, "-m", "pfdoctor"]
     fine = True
     if "latency" in options.what:
-        fine &= latency(options.endpoints, options.runs)
+        fine &= latency(options.endpoints, options.runs, command)
     if "bucket" in options.what:
-        fine &= bucket(options.endpoints)
+        fine &= bucket(options.endpoints, command)
     if "size" in options.what:
-        fine &= size(options.many)
+        fine &= size(options.many, command)
     return 0 if fine else 1
 
 

@@ -42,7 +42,8 @@ class Fleet:
 
     def audit(self, scope: Any = None, *, shard: Any = None, state: Path | None = None, **how: Any) -> Any:
         """The report of one audit; `state` names its file."""
-        from pfdoctor.audit.engine import How, audit, meant
+        from pfdoctor.audit.engine import audit, meant
+        from pfdoctor.audit.how import How
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.audit.scope import Scope
         from pfdoctor.audit.state import State

@@ -43,7 +43,7 @@ def _audited(small: Any) -> tuple[dict[str, Any], Passed]:
 def sound(small: Any) -> tuple[dict[str, Any], Passed]:
     """The undisturbed report, of every endpoint read in full: a fault may bring about that an endpoint is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pfdoctor.audit.engine.wants_more", lambda _, __: True)
+        patch.setattr("pfdoctor.audit.look.wants_more", lambda _, __: True)
         return _audited(small)
 
 

@@ -59,7 +59,7 @@ def test_401_everywhere_ends_it_soon_and_it_goes_on(small: Any, tmp_path: Path, 
     assert "error: the login has ended: the token was not accepted (401" in ran.stderr
     assert f"go on with: pfdoctor audit {' '.join(arguments)}" in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert len(asked) < 60, "it did not ask for everything else, too"
+    assert len(asked) < 120, "it did not ask for everything else, too"
     report = json.loads(output.read_text())
     assert len(report["endpoints"]) == COUNT
     sound = {one["id"] for one in undisturbed["endpoints"] if one["state"] == "healthy"}

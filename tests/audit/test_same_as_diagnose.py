@@ -11,7 +11,8 @@ from tests.audits import rules, running
 from pfdoctor.cloud.clouds import resolve_cloud
 from pfdoctor.cloud.credentials import make_credential
 from pfdoctor.cloud.pipeline import Limits
-from pfdoctor.collect.azure import Collection, Target, collect_now
+from pfdoctor.collect.azure.collector import Collection, collect_now
+from pfdoctor.collect.azure.target import Target
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.simulator import Scenario
 

@@ -21,8 +21,9 @@ from pfdoctor.cli.gather import combine
 from pfdoctor.cloud.clouds import resolve_cloud
 from pfdoctor.cloud.credentials import make_credential
 from pfdoctor.cloud.pipeline import Limits
-from pfdoctor.collect.azure import Collection, Target, collect_now
+from pfdoctor.collect.azure.collector import Collection, collect_now
 from pfdoctor.collect.azure.raw import read_now
+from pfdoctor.collect.azure.target import Target
 from pfdoctor.collect.folder import collect as collect_folder
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
@@ -142,6 +143,32 @@ class Patient:
             properties.pop("provisioningState", None)
             (properties.get("properties") or {}).pop("AzureAsyncOperationUri", None)
         return state
+
+
+class Canned:
+    """What was observed in a run without faults, so that the only calls are those of the steps."""
+
+    def __init__(self, patient: Patient) -> None:
+        self.patient = patient
+        self.sick = self.well = patient.observe()
+        self.healed: dict[str, Any] = {}
+
+    def of(self, patient: Patient) -> Canned:
+        """The same observations for another patient with the same illness."""
+        other = copy.copy(self)
+        other.patient = patient
+        return other
+
+    def recover(self, plan: Plan) -> None:
+        assert self.patient.apply(plan).failure is None
+        self.well = self.patient.observe()
+        self.healed = self.patient.state()
+
+    def apply(self, plan: Plan) -> Applied:
+        runner = self.patient.runner(plan)
+        observed = iter([self.sick])
+        runner._observe = lambda: next(observed, self.well)
+        return runner.run(self.patient.journal)
 
 
 @pytest.fixture

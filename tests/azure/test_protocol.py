@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.azure.conftest import Canned
 
 from pfdoctor.apply.journal import read
-from pfdoctor.apply.run import Applied
 from pfdoctor.apply.verify import Observation
 from pfdoctor.core.plan import StaleError, from_json, to_json
 from pfdoctor.core.plan.resource import SyncKeys
 from pfdoctor.report.handoff import sheet
-from pfdoctor.simulator import Simulator
 
 ROLE, VERSION = "secret-role-missing-scored", "environment-route-wrong"
 RULES = {
@@ -258,82 +257,13 @@ def test_in_force_and_not_seen_to_work_is_unverified(hospital: Callable[..., Any
     assert [fix.rule for fix in applied.unverified] == [RULES[ROLE]]
 
 
-# ------------------------------------------------------------------------------------- what goes wrong at any call
-
-FAULTS: dict[str, dict[str, Any]] = {
-    "403": {"kind": "status", "status": 403, "code": "AuthorizationFailed", "message": "Not allowed."},
-    "409": {"kind": "status", "status": 409, "code": "Conflict", "message": "Something is under way."},
-    "412": {"kind": "status", "status": 412, "code": "PreconditionFailed", "message": "The etag is an old one."},
-    "429": {"kind": "throttled"},
-    "500": {"kind": "status", "status": 500, "code": "InternalServerError", "message": "A bad day."},
-    "closed": {"kind": "close"},
-    "lost": {"kind": "lost"},
-}
-
-
-class Canned:
-    """What was observed in a run without faults, so that the only calls are those of the steps."""
-
-    def __init__(self, patient: Any) -> None:
-        self.patient = patient
-        self.sick = patient.observe()
-
-    def recover(self, plan: Any) -> None:
-        assert self.patient.apply(plan).failure is None
-        self.well = self.patient.observe()
-        self.healed = self.patient.state()
-
-    def apply(self, plan: Any) -> Applied:
-        runner = self.patient.runner(plan)
-        observed = iter([self.sick])
-        runner._observe = lambda: next(observed, self.well)
-        applied: Applied = runner.run(self.patient.journal)
-        return applied
-
-
-def calls_of(simulator: Simulator, work: Callable[[], object]) -> int:
-    before = len(simulator.requests)
-    work()
-    return sum("/subscriptions/" in one.path for one in simulator.requests[before:])
-
-
-@pytest.mark.parametrize("kind", FAULTS)
-@pytest.mark.parametrize("name", [ROLE, "latency-near-timeout"])
-def test_a_fault_at_any_call_leaves_nothing_half_done(hospital: Callable[..., Any], name: str, kind: str) -> None:
-    patient = hospital(name)
-    untouched, plan = patient.state(), patient.plan(RULES[name])
-    canned = Canned(patient)
-    canned.recover(plan)
-    assert not patient.undo().left
-    patient.journal.unlink()
-    calls = calls_of(patient.simulator, lambda: canned.apply(plan))
-    assert calls >= 4
-    assert not patient.undo().left
-    for nth in range(1, calls + 1):
-        patient.journal.unlink(missing_ok=True)
-        rule = patient.simulator.inject({"path": "/subscriptions/", "nth": nth}, FAULTS[kind])
-        try:
-            applied = canned.apply(plan)
-        except StaleError:
-            assert patient.state() == untouched, nth
-        else:
-            if applied.failure is None:
-                assert patient.state() == canned.healed, nth
-            else:
-                assert applied.left or patient.state() == untouched, (nth, applied)
-        assert rule.hits == 1
-        patient.simulator.clear_faults()
-        # the same again ends healed, with nothing applied twice
-        assert canned.apply(plan).failure is None, nth
-        assert patient.state() == canned.healed, nth
-        assert not patient.undo().left, nth
-        assert patient.state() == untouched, nth
+# ------------------------------------------------------------------------------------------------ what stays broken
 
 
 def test_azure_that_stays_broken_is_reported(planned: tuple[Any, Any]) -> None:
     patient, plan = planned
     untouched = patient.state()
-    patient.simulator.inject({"method": "PUT"}, FAULTS["500"])
+    patient.simulator.inject({"method": "PUT"}, {"kind": "status", "status": 500})
     applied = patient.apply(plan)
     assert applied.failure is not None
     assert "the service failed (500" in applied.failure

@@ -16,8 +16,9 @@ from pfdoctor.cli.main import main
 from pfdoctor.cli.needed import needed
 from pfdoctor.cloud.clouds import resolve_cloud
 from pfdoctor.cloud.credentials import make_credential
-from pfdoctor.collect.azure import Collection, Target, collect_now
 from pfdoctor.collect.azure import permissions as table
+from pfdoctor.collect.azure.collector import Collection, collect_now
+from pfdoctor.collect.azure.target import Target
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Status

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pfdoctor.core.condition import Condition, Scope, evaluate, parse
 from pfdoctor.core.facts import Facts, FactsSchema
 from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.truth import compiled
 
 SCHEMA = FactsSchema(
     {
@@ -180,3 +181,11 @@ def _keep(view: dict[str, Json], path: str, kept: dict[str, Json]) -> None:
         holder["entries"][key] = view["free"].get(key)
     else:
         kept.setdefault(head, {})[rest] = view[head].get(rest)
+
+
+@settings(max_examples=400)
+@given(conditions, views)
+def test_a_compiled_condition_is_true_where_the_evaluated_is(raw: Json, view: dict[str, Json]) -> None:
+    condition = parse(raw, SCHEMA, PREDICATES)
+    scope = Scope(facts_of(view), "declared", seen={})
+    assert compiled(condition)(scope, None) is evaluate(condition, scope).truth

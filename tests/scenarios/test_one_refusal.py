@@ -11,7 +11,8 @@ import pytest
 from pfdoctor import catalog
 from pfdoctor.cloud.clouds import resolve_cloud
 from pfdoctor.cloud.credentials import make_credential
-from pfdoctor.collect.azure import Collection, Target, collect_now
+from pfdoctor.collect.azure.collector import Collection, collect_now
+from pfdoctor.collect.azure.target import Target
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.model import Status
 from pfdoctor.core.rule import Catalogue
@@ -47,7 +48,7 @@ def verdicts(simulator: Simulator, catalogue: Catalogue) -> dict[str, Status]:
         "healthy-user-assigned",
         "secret-role-missing",
         "environment-without-inference-config",
-        "secret-reader-role",
+        "secret-role-eligible-only",
         "hub",
     ],
 )

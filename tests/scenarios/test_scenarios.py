@@ -23,7 +23,8 @@ from pfdoctor import catalog
 from pfdoctor.cli.gather import combine
 from pfdoctor.cloud.clouds import resolve_cloud
 from pfdoctor.cloud.credentials import make_credential
-from pfdoctor.collect.azure import Collection, Target, collect_now
+from pfdoctor.collect.azure.collector import Collection, collect_now
+from pfdoctor.collect.azure.target import Target
 from pfdoctor.collect.folder import collect as collect_folder
 from pfdoctor.core.diagnose import diagnose
 from pfdoctor.core.facts import Facts

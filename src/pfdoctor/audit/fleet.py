@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pfdoctor.collect.azure import Target
+from pfdoctor.collect.azure.target import Target
 from pfdoctor.core.model import Json, PfdoctorError
 
 

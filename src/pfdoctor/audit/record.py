@@ -179,11 +179,21 @@ def _known_map(fact: Json) -> dict[str, Json]:
     return fact if isinstance(fact, dict) and "$unknown" not in fact else {}
 
 
-def _rules(results: Iterable[CaseResult]) -> dict[str, Json]:
+def _rules(results: Sequence[CaseResult]) -> dict[str, Json]:
+    names = ("pass", "fail", "unknown", "not-applicable")
+    counts: Counter[str] = Counter()
+    if len(results) == 1:
+        for status, rules in results[0].outcomes.items():
+            counts[_outcome(status)] += len(rules)
+        return {name: counts[name] for name in names}
     worst: dict[str, Status] = {}
     for result in results:
         for status, rules in result.outcomes.items():
             for rule in rules:
                 worst[rule] = min(worst.get(rule, status), status, key=_RANK.__getitem__)
-    counts = Counter("fail" if status.is_finding else str(status) for status in worst.values())
-    return {name: counts[name] for name in ("pass", "fail", "unknown", "not-applicable")}
+    counts.update(map(_outcome, worst.values()))
+    return {name: counts[name] for name in names}
+
+
+def _outcome(status: Status) -> str:
+    return "fail" if status.is_finding else str(status)

@@ -177,7 +177,8 @@ class Audited:
             return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED)
 
     async def _audit(self, examiner: Examiner, bar: AuditBar, sinks: Sequence[Sink]) -> None:
-        from pfdoctor.audit.engine import How, audit
+        from pfdoctor.audit.engine import audit
+        from pfdoctor.audit.how import How
         from pfdoctor.cli.audit_examiner import broke
         from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.pipeline import Limits

@@ -66,7 +66,8 @@ class Live(NamedTuple):
         # azure-identity, azure-core and aiohttp take a third of a second to import: only who goes live pays for them
         from pfdoctor.cloud.errors import AuthenticationError
         from pfdoctor.cloud.reach import reach
-        from pfdoctor.collect.azure import Collection, Target, collect_now
+        from pfdoctor.collect.azure.collector import Collection, collect_now
+        from pfdoctor.collect.azure.target import Target
 
         way = self.way()
         with _told(wanted=self.progress) as progress:

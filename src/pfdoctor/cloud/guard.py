@@ -30,14 +30,15 @@ class Guard:
     """
 
     def __init__(self, host: str, posts: Iterable[str] = ()) -> None:
-        self._host = host.lower()
+        self.host = host.lower()
+        """The only one, with its port where one is named."""
         self._posts = frozenset(posts)
 
     def check(self, method: str, url: str, headers: Iterable[str]) -> None:
         """Raises RefusedRequestError for whatever may not leave."""
         parts = urlsplit(url)
-        if parts.scheme != "https" or parts.netloc.lower() != self._host:
-            raise RefusedRequestError(f"refused: {parts.scheme}://{parts.hostname} is not https://{self._host}")
+        if parts.scheme != "https" or parts.netloc.lower() != self.host:
+            raise RefusedRequestError(f"refused: {parts.scheme}://{parts.hostname} is not https://{self.host}")
         path = unquote(parts.path)
         segments = path.lower().rstrip("/").split("/")
         # a GET never makes anything tell its secrets; a resource may be called so

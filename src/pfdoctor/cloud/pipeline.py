@@ -8,8 +8,8 @@ import time
 import urllib.request
 import weakref
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core.pipeline import AsyncPipeline
@@ -80,6 +80,26 @@ class _Sockets:
             pause = min(0.02, pause + 0.001)
 
 
+class _UnansweredError(aiohttp.ClientError):
+    """The connection was lost after a write was sent: whether it took effect, nobody here can tell."""
+
+
+async def _write_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a write again by itself.
+
+    It does so once with a PUT or DELETE whose connection breaks off, and has no option against it
+    (github.com/aio-libs/aiohttp/issues/10790). The first may have taken effect.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in {"GET", "HEAD"}:
+            raise
+        raise _UnansweredError(str(error)) from error
+
+
 class GuardedTransport(AsyncHttpTransport[Any, Any]):
     """A transport through which only what its guard allows can leave."""
 
@@ -93,17 +113,20 @@ class GuardedTransport(AsyncHttpTransport[Any, Any]):
             trust_env=False,  # it would send the logins of ~/.netrc, too
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_write_once,),
         )
         self._inner: AsyncHttpTransport[Any, Any] = AioHttpTransport(
             session=session, connection_timeout=limits.connect, read_timeout=limits.read
         )
         self._guard = guard
         self._limits = limits
+        # the variables are read once: they are many, and requests are, too
+        self._proxy = cache(_proxy_for)
 
     async def send(self, request: Any, **options: Any) -> Any:
         """Sends what may leave. Raises RefusedRequestError for anything else, before a connection is made."""
         self._guard.check(request.method, request.url, request.headers)
-        proxy = _proxy_for(request.url)
+        proxy = self._proxy(self._guard.host)
         if proxy is not None:
             options = {**options, "proxy": proxy}
         return await self._inner.send(request, **options)
@@ -126,12 +149,11 @@ class GuardedTransport(AsyncHttpTransport[Any, Any]):
         await self.close()
 
 
-def _proxy_for(url: str) -> str | None:
-    """The proxy that HTTPS_PROXY names for the address, unless NO_PROXY spares its host."""
-    parts = urlsplit(url)
-    if not parts.hostname or urllib.request.proxy_bypass(parts.netloc):
+def _proxy_for(host: str) -> str | None:
+    """The proxy that HTTPS_PROXY names for the host, unless NO_PROXY spares it."""
+    if urllib.request.proxy_bypass(host):
         return None
-    proxy = urllib.request.getproxies().get(parts.scheme)
+    proxy = urllib.request.getproxies().get("https")
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy or None
 
 

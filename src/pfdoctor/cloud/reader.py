@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from azure.core.exceptions import AzureError
@@ -19,7 +19,7 @@ from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.errors import RefusedRequestError
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.cloud.shared import Key, Shared, is_settled, passes
+from pfdoctor.cloud.shared import Key, Made, Shared, is_settled, passes
 from pfdoctor.core.model import Json, Source, Unknown
 from pfdoctor.core.redact import redact_text
 
@@ -27,6 +27,7 @@ _MOST_PAGES = 200
 _DEEPEST = 50
 _SAFE = "/()$',:@"
 
+_T = TypeVar("_T")
 Now = Callable[[], str]
 Query = Mapping[str, str] | None
 Kept = Callable[[Key, Reading], None]
@@ -107,6 +108,26 @@ class Reader:
             return self._object("POST", url, path, api_version, permission, body)
 
         return await self._once("POST", url, text, read)
+
+    async def once(self, key: tuple[object, ...], make: Callable[[Reader], Awaitable[_T]]) -> _T:
+        """What `make` makes of what it reads: with shared readings once for all readers that ask for it by this key.
+
+        `make` may lean on its reader and the key alone. What it cannot read counts as a failure of every reader.
+        """
+        if self._shared is None:
+            return await make(self)
+        made = await self._shared.made(key, lambda: self._made(make))
+        self.failures.update(made.failures)
+        return cast("_T", made.value)
+
+    async def _made(self, make: Callable[[Reader], Awaitable[Json]]) -> Made:
+        reader = Reader(self._pipeline, self._cloud, self._longest, self._now)
+        reader._shared, reader._is_own = self._shared, self._is_own
+        try:
+            value = await make(reader)
+        finally:
+            await reader.close()
+        return Made(value, reader.failures)
 
     async def close(self) -> None:
         """Ends what is still being read."""

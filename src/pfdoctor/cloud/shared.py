@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pfdoctor.cloud.reading import Reading
-from pfdoctor.core.model import Unknown
+from pfdoctor.core.model import Json, Unknown
 
 Key: TypeAlias = tuple[str, str, str]
 """Method, address in lower case, and what else tells requests apart."""
@@ -18,8 +18,17 @@ _SETTLED = frozenset(("not-found", "forbidden", "refused", "redirected"))
 _MOST_TRIES = 3
 
 
+class Made(NamedTuple):
+    """What was made of readings, and those of them that failed."""
+
+    value: Json
+    failures: dict[Key, Unknown]
+
+
 class Shared:
     """The readings, at most `room` of them: the one that nobody asked for the longest goes first.
+
+    So it is with what was made of readings, which is kept where none of them failed for a reason that passes.
 
     A reading that failed for a reason which passes is asked for again by the next who wants it, three times in all.
     `kept` is told of each reading that stays, once.
@@ -30,6 +39,8 @@ class Shared:
         self._kept = kept
         self._readings: OrderedDict[Key, Reading] = OrderedDict()
         self._begun: dict[Key, asyncio.Task[Reading]] = {}
+        self._made: OrderedDict[tuple[object, ...], Made] = OrderedDict()
+        self._making: dict[tuple[object, ...], asyncio.Task[Made]] = {}
         self._failures: Counter[Key] = Counter()
 
     def put(self, key: Key, reading: Reading) -> None:
@@ -53,9 +64,32 @@ class Shared:
         # one that stops waiting must not take the answer away from the others
         return await asyncio.shield(task)
 
+    async def made(self, key: tuple[object, ...], make: Callable[[], Awaitable[Made]]) -> Made:
+        """What was made by that key; `make` makes it where there is nothing."""
+        made = self._made.get(key)
+        if made is not None:
+            self._made.move_to_end(key)
+            return made
+        task = self._making.get(key)
+        if task is None:
+            task = self._making[key] = asyncio.ensure_future(self._make(key, make))
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return await asyncio.shield(task)
+
+    async def _make(self, key: tuple[object, ...], make: Callable[[], Awaitable[Made]]) -> Made:
+        try:
+            made = await make()
+        finally:
+            del self._making[key]
+        if not any(map(passes, made.failures.values())):
+            self._made[key] = made
+            while len(self._made) > self._room:
+                self._made.popitem(last=False)
+        return made
+
     async def close(self) -> None:
         """Ends what is still being read."""
-        begun = list(self._begun.values())
+        begun = [*self._making.values(), *self._begun.values()]
         for task in begun:
             task.cancel()
         await asyncio.gather(*begun, return_exceptions=True)

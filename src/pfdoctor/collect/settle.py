@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from pfdoctor.collect.kept import Kept, Settled
 from pfdoctor.core.facts import join
 from pfdoctor.core.model import Json, Source
 from pfdoctor.core.redact import redact_text, redact_value
@@ -26,36 +27,59 @@ def settle(view: dict[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
 
 def _settle(node: Json, path: str, key: str | None, file: str | None, origins: dict[str, Json]) -> Json:
     if isinstance(node, dict):
-        source = node.get("$source")
-        # users name the keys of their mappings as they like, but can make no Source
-        if isinstance(source, Source):
-            origins[path] = source.to_json()
-            if "$list" in node:
-                return _settle(node["$list"], path, key, file, origins)
-        if "$unknown" in node:
-            # why something is unknown often quotes what was read
-            return {"$unknown": _settle(node["$unknown"], "", None, None, {})}
-        file = node.get("$file", file)
-        places = node.get("$at")
-        if places is not None and file is not None:
-            for name, place in places.items():
-                if place is not None:
-                    origins[join(path, _shown(name)) if name else path] = [file, *place]
-        settled = {}
-        for name, value in node.items():
-            if name in ("$at", "$file", "$source"):
-                continue
-            transparent = name in ("items", "entries") and "$incomplete" in node
-            # an entry {name: …, value: …} is named by its name
-            named = _name_of(node) if name == "value" else None
-            shown = _shown(name)
-            settled[shown] = _settle(value, path if transparent else join(path, shown), named or name, file, origins)
-        return settled
+        if isinstance(node, Kept) and file is None:
+            return _settle_once(node, path, key, origins)
+        return _settle_object(node, path, key, file, origins)
     if isinstance(node, list):
         return [_settle(element, f"{path}[{index}]", key, file, origins) for index, element in enumerate(node)]
     if isinstance(node, str):
         return redact_value(node, key)
     return node
+
+
+def _settle_once(node: Kept, path: str, key: str | None, origins: dict[str, Json]) -> Json:
+    settled = node.settled.get((path, key))
+    if settled is None:
+        own: dict[str, Json] = {}
+        settled = node.settled[path, key] = Settled(_settle_object(node, path, key, None, own), own)
+    origins.update(settled.origins)
+    return settled.facts
+
+
+def _settle_object(
+    node: dict[str, Json], path: str, key: str | None, file: str | None, origins: dict[str, Json]
+) -> Json:
+    source = node.get("$source")
+    # users name the keys of their mappings as they like, but can make no Source
+    if isinstance(source, Source):
+        origins[path] = source.to_json()
+        if "$list" in node:
+            return _settle(node["$list"], path, key, file, origins)
+    if "$unknown" in node:
+        # why something is unknown often quotes what was read
+        return {"$unknown": _settle(node["$unknown"], "", None, None, {})}
+    file = node.get("$file", file)
+    places = node.get("$at")
+    if places is not None and file is not None:
+        for name, place in places.items():
+            if place is not None:
+                origins[join(path, _shown(name)) if name else path] = [file, *place]
+    settled: dict[str, Json] = {}
+    for name, value in node.items():
+        if name in ("$at", "$file", "$source"):
+            continue
+        shown = _shown(name)
+        if not isinstance(value, str | dict | list):
+            settled[shown] = value
+            continue
+        # an entry {name: …, value: …} is named by its name
+        named = (_name_of(node) if name == "value" else None) or name
+        if isinstance(value, str):
+            settled[shown] = redact_value(value, named)
+        else:
+            transparent = name in ("items", "entries") and "$incomplete" in node
+            settled[shown] = _settle(value, path if transparent else join(path, shown), named, file, origins)
+    return settled
 
 
 @lru_cache(maxsize=4096)

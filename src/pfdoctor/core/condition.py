@@ -222,13 +222,13 @@ def evaluate(condition: Condition, scope: Scope) -> Verdict:
             return _evaluate_leaf(condition, scope)
         case Test(_, paths, predicate):
             found = [scope.look_up(path) for path in paths]
-            missing = tuple(Missing(one.path, why) for one in found if (why := _lacking(one.value)) is not None)
+            missing = tuple(Missing(one.path, why) for one in found if (why := lacking(one.value)) is not None)
             if missing:
                 return Verdict(None, (), missing)
             return Verdict(bool(predicate(*(one.value for one in found))), tuple(map(scope.evidence, found)))
 
 
-def _lacking(value: Json) -> Unknown | None:
+def lacking(value: Json) -> Unknown | None:
     """Why a value is not there to be tested; of a list or map of which a part was seen, why it was no more."""
     if isinstance(value, dict) and "$incomplete" in value:
         return Unknown.from_json(value["$incomplete"])
@@ -291,13 +291,13 @@ def _evaluate_leaf(leaf: Leaf, scope: Scope) -> Verdict:
             missing.append(Missing(other.path, other.value))
     if missing:
         return Verdict(None, (), tuple(missing))
-    truth = _apply(leaf.operator, found.value, operand)
+    truth = apply(leaf.operator, found.value, operand)
     if isinstance(truth, Unknown):
         return Verdict(None, (), (Missing(found.path, truth),))
     return Verdict(truth, tuple(scope.evidence(one) for one in (found, *more)))
 
 
-def _apply(operator: str, value: Json, operand: Json) -> bool | Unknown:
+def apply(operator: str, value: Json, operand: Json) -> bool | Unknown:
     """The operator on known values. On null everything but `exists`, `equals` and `in` is false."""
     incomplete = Unknown.from_json(value["$incomplete"]) if isinstance(value, dict) and "$incomplete" in value else None
     if operator == "exists":

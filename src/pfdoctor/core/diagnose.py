@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pfdoctor.core import message as messages
@@ -25,7 +25,7 @@ from pfdoctor.core.model import (
     Unknown,
     Verdict,
 )
-from pfdoctor.core.rule import Catalogue, Rule, Wording
+from pfdoctor.core.rule import Catalogue, Rule, Tested, Wording, quotes_errors
 
 _STATUS = {
     (True, SymptomState.SEEN): Status.CONFIRMED,
@@ -50,11 +50,17 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}
     scopes = {view: Scope(facts, view, seen={}) for view in VIEWS}
     present = {view for view in VIEWS if facts.has_view(view)} | ({"logs"} if facts.has_logs else set())
-    for rule in catalogue.rules.values() if rules is None else rules:
-        chosen = _views(rule, facts, present)
-        if not chosen:
+    seen = {hit["symptom"] for log in facts.document.get("logs") or () for hit in log.get("hits", ())}
+    for tested in catalogue.bench(rules).ready(frozenset(present)):
+        rule = tested.rule
+        is_seen = not seen.isdisjoint(rule.symptoms)
+        if tested.told and not is_seen and not (quotes_errors(rule) and facts.document.get("unexplained")):
             continue
-        results = [result for view in chosen for result in _run(rule, scopes[view])]
+        quiet = _untold(tested, scopes) if not is_seen else None
+        if quiet is not None:
+            outcomes[quiet].append(rule.id)
+            continue
+        results = [result for view in tested.views for result in _run(tested, scopes[view], explained=is_seen)]
         worst = min((result.status for result in results), key=_RANK.__getitem__, default=Status.PASS)
         outcomes[worst].append(rule.id)
         for result in results:
@@ -62,7 +68,7 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
                 findings.append(_finding(rule, result))
             elif result.status is Status.UNKNOWN:
                 unknown.append(_bare(rule, result))
-            elif worst is Status.PASS and result.status is worst and "logs" in present and _is_seen(rule, facts):
+            elif is_seen and worst is Status.PASS and result.status is worst:
                 ruled_out.setdefault(rule.id, _distinct(result.verdict.evidence))
     findings = _without_general(_merge(findings), catalogue)
     case = CaseResult(
@@ -83,26 +89,8 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
 
 
 _RANK = {status: rank for rank, status in enumerate(Status)}
-
-
-def _views(rule: Rule, facts: Facts, present: set[str]) -> tuple[str, ...]:
-    """The views that the rule runs on. Where none is there, its symptom in a log is enough to make it a suspect."""
-    if rule.runs_on(present):
-        chosen = tuple(view for view in rule.views if view in present)
-        # a rule that names every view it looks at speaks of them all at once
-        return chosen[:1] if rule.subject.root == "document" else chosen
-    told = "logs" in present and (_is_seen(rule, facts) or _quotes(rule, facts))
-    return rule.views[:1] if told else ()
-
-
-def _quotes(rule: Rule, facts: Facts) -> bool:
-    """Whether it speaks of errors that no symptom covers, and there are some."""
-    is_of_errors = rule.each is not None and rule.each.root == "document" and rule.each.steps[0].key == "unexplained"
-    return is_of_errors and bool(facts.document.get("unexplained"))
-
-
-def _is_seen(rule: Rule, facts: Facts) -> bool:
-    return bool(rule.symptoms) and symptom_state(rule, facts) is SymptomState.SEEN
+_UNTOLD = Verdict(False)
+"""That of which nobody asks why."""
 
 
 class _Outcome(NamedTuple):
@@ -117,22 +105,58 @@ def _by_place(finding: Finding) -> tuple[int, tuple[str, int, int], str, str]:
     return (-finding.severity.rank, finding.place, finding.rule, finding.message)
 
 
-def _run(rule: Rule, scope: Scope) -> list[_Outcome]:
-    applies = evaluate(rule.applies, scope) if rule.applies is not None else Verdict(True)
-    if applies.truth is False:
-        return [_Outcome(Status.NOT_APPLICABLE, scope, applies)]
+def _untold(tested: Tested, scopes: Mapping[str, Scope]) -> Status | None:
+    """What the rule comes to where that is a pass, or not applicable: most do, and of neither anybody asks why."""
+    each, applies, when = tested.rule.each, tested.applies, tested.when
+    passed = idle = False
+    for view in tested.views:
+        scope = scopes[view]
+        if applies is not None and applies(scope, None) is False:
+            idle = True
+        elif each is None:
+            if when(scope, None) is not False:
+                return None
+            passed = True
+        else:
+            value = scope.look_up(each).value
+            if isinstance(value, Unknown):
+                return None
+            elements, incomplete = members(value)
+            if incomplete is not None or any(when(scope, element) is not False for _, element in elements):
+                return None
+            passed = passed or bool(elements)
+    return Status.NOT_APPLICABLE if idle and not passed else Status.PASS
+
+
+def _run(tested: Tested, scope: Scope, *, explained: bool) -> list[_Outcome]:
+    """What the rule comes to in one view. Why it passed is left out, all items together, unless that is to be told."""
+    rule = tested.rule
+    if tested.applies is not None and tested.applies(scope, None) is False:
+        return [_Outcome(Status.NOT_APPLICABLE, scope, _UNTOLD)]
     if rule.each is None:
-        return [_judge(rule, scope, applies)]
+        if not explained and tested.when(scope, None) is False:
+            return [_Outcome(Status.PASS, scope, _UNTOLD)]
+        return [_judge(rule, scope, _applies(rule, scope))]
     found = scope.look_up(rule.each)
     if isinstance(found.value, Unknown):
         nothing = Verdict(None, (), (Missing(found.path, found.value),))
         return [_Outcome(_status(rule, nothing, scope), scope, nothing)]
     elements, incomplete = members(found.value)
-    outcomes = [_judge(rule, scope.bind(join(found.path, key), element), applies) for key, element in elements]
+    wanted = elements if explained else [one for one in elements if tested.when(scope, one[1]) is not False]
+    outcomes: list[_Outcome] = []
+    if wanted:
+        applies = _applies(rule, scope)
+        outcomes = [_judge(rule, scope.bind(join(found.path, key), element), applies) for key, element in wanted]
+    elif elements:
+        outcomes = [_Outcome(Status.PASS, scope, _UNTOLD)]
     if incomplete is not None:
         rest = Verdict(None, (), (Missing(found.path, incomplete),))
         outcomes.append(_Outcome(_status(rule, rest, scope), scope, rest))
     return outcomes
+
+
+def _applies(rule: Rule, scope: Scope) -> Verdict:
+    return evaluate(rule.applies, scope) if rule.applies is not None else Verdict(True)
 
 
 def _judge(rule: Rule, scope: Scope, applies: Verdict) -> _Outcome:
@@ -160,8 +184,9 @@ def symptom_state(rule: Rule, facts: Facts, item: Found | None = None) -> Sympto
     hits = (hit for log in logs for hit in log.get("hits", ()) if hit["symptom"] in wanted)
     if any(item is None or agrees(hit.get("captures") or {}, item.value) for hit in hits):
         return SymptomState.SEEN
-    looked = {name for log in logs if log.get("complete") for name in log.get("looked_for", ())}
-    return SymptomState.ABSENT if wanted <= looked else SymptomState.NOT_LOOKED
+    looked = [log.get("looked_for", ()) for log in logs if log.get("complete")]
+    is_absent = all(any(name in names for names in looked) for name in wanted)
+    return SymptomState.ABSENT if is_absent else SymptomState.NOT_LOOKED
 
 
 def _finding(rule: Rule, outcome: _Outcome) -> Finding:

@@ -63,7 +63,9 @@ class _Seen:
         self._catalogue = catalogue
         self._traces = _traces(facts)
         self._unexplained: list[dict[str, Json]] = facts.document.get("unexplained") or []
-        self._told_by = Counter(name for rule in catalogue.rules.values() for name in rule.symptoms)
+        # most logs show nothing
+        wanted = [rule.symptoms for rule in catalogue.rules.values()] if self._traces else []
+        self._told_by = Counter(name for symptoms in wanted for name in symptoms)
         self._roots = [name for name in self._traces if not self._is_consequence(name)]
 
     def groups(

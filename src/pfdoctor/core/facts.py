@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, cast
 
 from pfdoctor.core.model import Json, Origin, PfdoctorError, Place, Source, Unknown
@@ -251,6 +252,13 @@ def _decode(value: Json) -> Json:
     if isinstance(value, dict) and "$unknown" in value:
         return Unknown.from_json(value["$unknown"])
     return value
+
+
+def value_below(value: Json, steps: Iterable[Step]) -> Json:
+    """What `look_up` finds below a value, without its path."""
+    for step in steps:
+        value = _descend(value, step)
+    return _decode(value)
 
 
 def members(value: Json) -> tuple[list[tuple[str | int, Json]], Unknown | None]:

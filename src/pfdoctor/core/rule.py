@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from pfdoctor.core.action import Action
 from pfdoctor.core.condition import Condition
 from pfdoctor.core.facts import FactPath, FactsSchema
 from pfdoctor.core.model import Confidence, Grade, Json, Level, PfdoctorError, Severity
+from pfdoctor.core.truth import Truth, compiled
 
 DOCS = "https://github.com/pfdoctor/pfdoctor/blob/main/docs/rules/"
 
@@ -132,6 +133,55 @@ class Symptom(NamedTuple):
     elsewhere: bool = False
 
 
+class Tested(NamedTuple):
+    """A rule with the truth of its two conditions, and the views to run it on.
+
+    `told` is a rule whose views are not there: it runs only where a log tells of it.
+    """
+
+    rule: Rule
+    applies: Truth | None
+    when: Truth
+    views: tuple[str, ...]
+    told: bool
+
+
+class Bench:
+    """Rules made ready for many cases. What a case has decides which views each of them runs on."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._truths: list[tuple[Truth | None, Truth]] = []
+        self._ready: dict[frozenset[str], tuple[Tested, ...]] = {}
+
+    def ready(self, present: frozenset[str]) -> tuple[Tested, ...]:
+        """The rules that can run where `present` are the views, and `logs`."""
+        found = self._ready.get(present)
+        if found is None:
+            found = self._ready[present] = tuple(self._tested(present))
+        return found
+
+    def _tested(self, present: frozenset[str]) -> Iterator[Tested]:
+        if not self._truths:
+            self._truths = [
+                (compiled(rule.applies) if rule.applies is not None else None, compiled(rule.when))
+                for rule in self._rules
+            ]
+        for rule, (applies, when) in zip(self._rules, self._truths, strict=True):
+            if rule.runs_on(present):
+                chosen = tuple(view for view in rule.views if view in present)
+                # a rule that names every view it looks at speaks of them all at once
+                yield Tested(rule, applies, when, chosen[:1] if rule.subject.root == "document" else chosen, told=False)
+            elif "logs" in present and (rule.symptoms or quotes_errors(rule)):
+                # where none is there, its symptom in a log is enough to make it a suspect
+                yield Tested(rule, applies, when, rule.views[:1], told=True)
+
+
+def quotes_errors(rule: Rule) -> bool:
+    """Whether it speaks of errors that no symptom covers."""
+    return rule.each is not None and rule.each.root == "document" and rule.each.steps[0].key == "unexplained"
+
+
 class Catalogue:
     """All rules and symptoms, by id, and the schema of the facts they speak of; the latter two at first use.
 
@@ -149,6 +199,18 @@ class Catalogue:
         self.elsewhere = elsewhere
         self._schema = schema
         self._symptoms = symptoms
+        self._all: Deferred[Bench] = Deferred(lambda: Bench(rules.values()))
+        self._some: tuple[tuple[Rule, ...], Bench] | None = None
+
+    def bench(self, rules: Iterable[Rule] | None) -> Bench:
+        """These rules, or all, made ready for many cases. Of tuples the last one is kept."""
+        if rules is None:
+            return self._all()
+        if not isinstance(rules, tuple):
+            return Bench(rules)
+        if self._some is None or self._some[0] is not rules:
+            self._some = (rules, Bench(rules))
+        return self._some[1]
 
     @property
     def schema(self) -> FactsSchema:

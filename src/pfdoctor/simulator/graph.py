@@ -17,6 +17,8 @@ from pfdoctor.simulator.store import CANONICAL, Resource
 
 routes = Routes()
 _LARGEST_PAGE = 1000
+_SNAPSHOTS = 4
+"""Answers of several pages that are kept for the next page."""
 _SUBSCRIPTION = "microsoft.resources/subscriptions"
 _GROUP = f"{_SUBSCRIPTION}/resourcegroups"
 _ENDPOINT = "microsoft.machinelearningservices/workspaces/onlineendpoints"
@@ -30,15 +32,14 @@ _KINDS = frozenset(kind for kind in CANONICAL if kind.count("/") == 1 and kind !
 @routes.action("Microsoft.ResourceGraph", "resources", OPEN)
 def query_resources(call: Call) -> Answer:
     body = call.mapping()
-    try:
-        query = Query(str(body.get("query") or ""))
-        rows = query.run(_table(query.table)(call, _subscriptions(call, body), query.types))
-    except QueryError as error:
-        details = [{"code": "InvalidQuery", "message": f"Query is invalid: {error}."}]
-        message = "Please provide below info when asking for support."
-        raise ArmError(400, "BadRequest", message, details=details) from None
     options = body.get("options") or {}
-    first = int(options.get("$skipToken") or options.get("$skip") or 0)
+    token = str(options.get("$skipToken") or "")
+    offset, _, snapshot = token.partition("-")
+    snapshots = call.world.snapshots
+    # all pages are of one moment, as the service's are; one that is forgotten is taken again
+    found = snapshots.get((call.principal.id, snapshot))
+    rows = _rows(call, body) if found is None else found
+    first = int(offset or options.get("$skip") or 0)
     size = min(int(options.get("$top") or _LARGEST_PAGE), _LARGEST_PAGE)
     page = rows[first : first + size]
     answer: dict[str, Any] = {
@@ -49,8 +50,23 @@ def query_resources(call: Call) -> Answer:
         "resultTruncated": "false",
     }
     if first + size < len(rows):
-        answer["$skipToken"] = str(first + size)
+        if found is None:
+            snapshot = str(int(next(reversed(snapshots), ("", "0"))[1]) + 1)
+            snapshots[call.principal.id, snapshot] = rows
+            while len(snapshots) > _SNAPSHOTS:
+                del snapshots[next(iter(snapshots))]
+        answer["$skipToken"] = f"{first + size}-{snapshot}"
     return Answer(200, answer)
+
+
+def _rows(call: Call, body: Mapping[str, Any]) -> list[Row]:
+    try:
+        query = Query(str(body.get("query") or ""))
+        return query.run(_table(query.table)(call, _subscriptions(call, body), query.types))
+    except QueryError as error:
+        details = [{"code": "InvalidQuery", "message": f"Query is invalid: {error}."}]
+        message = "Please provide below info when asking for support."
+        raise ArmError(400, "BadRequest", message, details=details) from None
 
 
 def _subscriptions(call: Call, body: Mapping[str, Any]) -> frozenset[str] | None:

@@ -83,6 +83,7 @@ def _join(segments: list[str]) -> str:
     return "/" + "/".join(segments) if segments else ""
 
 
+@lru_cache(maxsize=65536)
 def scope_key(scope: str) -> str:
     """A scope as it compares: lower case, one leading slash, none at the end; `/` is the tenant."""
     return "/" + "/".join(segment for segment in scope.lower().split("/") if segment)

@@ -193,6 +193,8 @@ class Access:
         """Subscription (lower case), or key of a management group → keys of the groups that it is in, nearest first."""
         self._by_principal: dict[str, dict[str, Assignment]] = defaultdict(dict)
         self._by_scope: dict[str, dict[str, Assignment]] = defaultdict(dict)
+        self._held: dict[tuple[str, str], dict[str, Assignment]] = defaultdict(dict)  # by principal and scope
+        self._made: dict[str, int] = {}  # the order in which the assignments were made
         self._scopes: list[str] | None = None  # the keys of _by_scope in order, made when asked for
         self._counts: dict[str, int] = defaultdict(int)
         self._lingering: list[Assignment] = []
@@ -202,6 +204,8 @@ class Access:
         scope = scope_key(assignment.scope)
         self.assignments[key] = assignment
         self._by_principal[assignment.principal.lower()][key] = assignment
+        self._held[assignment.principal.lower(), scope][key] = assignment
+        self._made.setdefault(key, len(self._made))
         if scope not in self._by_scope:
             self._scopes = None
         self._by_scope[scope][key] = assignment
@@ -213,6 +217,7 @@ class Access:
         scope = scope_key(assignment.scope)
         del self.assignments[key]
         del self._by_principal[assignment.principal.lower()][key]
+        del self._held[assignment.principal.lower(), scope][key]
         del self._by_scope[scope][key]
         self._counts[subscription_of(scope)] -= 1
         assignment.ends = ends
@@ -250,6 +255,15 @@ class Access:
         for principal in principals:
             yield from list(self._by_principal.get(principal, {}).values())
 
+    def held_at(self, principals: Iterable[str], scopes: Iterable[str]) -> list[Assignment]:
+        """The assignments of these object ids (lower case) at these scopes' keys, as they were made."""
+        places = list(scopes)
+        found: dict[str, Assignment] = {}
+        for principal in principals:
+            for place in places:
+                found |= self._held.get((principal, place), {})
+        return [found[key] for key in sorted(found, key=self._made.__getitem__)]
+
     def exists(self, principal: str, role: str, scope: str) -> Assignment | None:
         """The assignment of this role to this principal at exactly this scope."""
         key = scope_key(scope)
@@ -282,11 +296,11 @@ class Access:
         deny = self._denied(identities, action, key, data=data)
         if deny is not None:
             return Decision(Outcome.DENIED, deny=deny)
-        covering = frozenset(self.above(key))
+        covering = tuple(self.above(key))
         self._lingering = [assignment for assignment in self._lingering if (assignment.ends or 0.0) > now]
         lingering = [assignment for assignment in self._lingering if assignment.principal.lower() in identities]
         conditional = False
-        for assignment in (*self.of(identities), *lingering):
+        for assignment in (*self.held_at(identities, covering), *lingering):
             if assignment.effective > now or scope_key(assignment.scope) not in covering:
                 continue
             role = self.roles.get(assignment.role)

@@ -53,8 +53,11 @@ def list_assignments(call: Call) -> Answer:
             principals: Iterable[str] = access.directory.identities(wanted.assigned)
         else:
             principals = {str(wanted.principal).lower()}
-        related = related_to(call, scope, below=not wanted.at_scope)
-        named = (assignment for assignment in access.of(principals) if related(assignment.scope))
+        if wanted.at_scope:
+            named = access.held_at(principals, access.above(scope))
+        else:
+            related = related_to(call, scope, below=True)
+            named = (assignment for assignment in access.of(principals) if related(assignment.scope))
     elif wanted.at_scope:
         named = access.at_and_above(scope)
     else:

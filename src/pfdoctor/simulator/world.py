@@ -93,6 +93,8 @@ class World:
         self.directory = Directory(self.tenant)
         self.access = Access(self.directory)
         self.store = Store()
+        self.snapshots: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        """Answers of Azure Resource Graph that were not asked for to the end, by principal and number."""
 
     # ------------------------------------------------------------------------------------------------ resources
 

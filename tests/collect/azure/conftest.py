@@ -102,7 +102,8 @@ def azure(azure: Any) -> Iterator[Any]:
 @pytest.fixture
 def collected(azure: Any) -> Callable[..., Any]:
     """Collects with the given changes to how; gives the documents."""
-    from pfdoctor.collect.azure import Collection, Target, collect
+    from pfdoctor.collect.azure.collector import Collection, collect
+    from pfdoctor.collect.azure.target import Target
 
     def run(endpoint: str = "chat", workspace: str = "ws-chat", **how: Any) -> list[dict[str, Any]]:
         target = Target("11111111-2222-3333-4444-555555555555", "rg-chat", workspace, endpoint)

@@ -14,7 +14,8 @@ COLLECT = """\
 import os, sys
 from pfdoctor.cloud.clouds import resolve_cloud
 from pfdoctor.cloud.credentials import make_credential
-from pfdoctor.collect.azure import Collection, Target, collect_now
+from pfdoctor.collect.azure.collector import Collection, collect_now
+from pfdoctor.collect.azure.target import Target
 
 cloud = resolve_cloud(None, os.environ)
 target = Target("11111111-2222-3333-4444-555555555555", "rg-chat", "ws-chat", "chat")

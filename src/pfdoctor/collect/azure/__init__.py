@@ -3,8 +3,3 @@
 Everything goes through pfdoctor.cloud, whose transport lets only reads through. What cannot be read is Unknown, with
 the permission or the network path that was missing, and the rest goes on.
 """
-
-from pfdoctor.collect.azure.collector import Collection, collect, collect_now, collect_through
-from pfdoctor.collect.azure.target import Target
-
-__all__ = ["Collection", "Target", "collect", "collect_now", "collect_through"]

@@ -8,16 +8,19 @@ REST API").
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import NamedTuple, cast
 
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.collect.azure import permissions, versions
-from pfdoctor.collect.azure.arm_id import last, parse, same, subscription_id
+from pfdoctor.collect.azure.arm_id import last, parse, subscription_id
 from pfdoctor.collect.azure.body import Body, listed, named, sourced, unread
 from pfdoctor.collect.azure.existence import exists
+from pfdoctor.collect.azure.once import once
 from pfdoctor.collect.azure.workspace import read_locks
+from pfdoctor.collect.kept import keep
 from pfdoctor.core.model import Json, Unknown
 
 _AUTHORIZATION = "providers/Microsoft.Authorization"
@@ -66,19 +69,28 @@ async def read_authorization(
 
 
 async def _scope(reader: Reader, scope: Scope, principals: Principals) -> dict[str, Json]:
-    there, everyone, denies, locks, eligible, *assigned = await asyncio.gather(
-        _existence(reader, scope.id),
+    async def common(one: Reader) -> Json:
+        there, denies, locks = await asyncio.gather(
+            _existence(one, scope.id), _denies(one, scope.id), read_locks(one, scope.id)
+        )
+        return {"exists": there, "denies": keep(denies), "locks": keep(locks)}
+
+    found, everyone, eligible, *assigned = await asyncio.gather(
+        once(reader, ("scope", scope.id), common),
         _everyone(reader, scope.id, principals),
-        _denies(reader, scope.id),
-        read_locks(reader, scope.id),
         _eligible(reader, scope.id, principals),
         *(_assigned(reader, scope.id, one, principals) for one in principals.all),
     )
-    facts: dict[str, Json] = {"scope": scope.id, "kind": scope.kind, "exists": there, "assigned": list(assigned)}
+    facts: dict[str, Json] = {
+        "scope": scope.id,
+        "kind": scope.kind,
+        "exists": found["exists"],
+        "assigned": list(assigned),
+    }
     if isinstance(principals.endpoint, dict):
         # whose assignments to ask for is not known: a list without them would read as if there were none
         facts["assigned"] = {"$incomplete": principals.endpoint["$unknown"], "items": list(assigned)}
-    return {**facts, "everyone": everyone, "eligible": eligible, "denies": denies, "locks": locks}
+    return {**facts, "everyone": everyone, "eligible": eligible, "denies": found["denies"], "locks": found["locks"]}
 
 
 async def _existence(reader: Reader, identifier: str) -> Json:
@@ -94,25 +106,49 @@ async def _everyone(reader: Reader, scope: str, principals: Principals) -> Json:
     what = f"all role assignments at {scope}"
     if not principals.brief:
         return await _assignments(reader, scope, "atScope()", principals, what)
-    reading = await _read_assignments(reader, scope, "atScope()")
+    reading, of_principal = await reader.once(("assignments", scope), lambda one: _by_principal(one, scope))
     if reading.unknown is not None:
         return unread(reading, what)
-    # a list at a high scope may have thousands, of which every endpoint would make facts again
-    own = [one for one in reading.value if same(_principal_id(one), principals.endpoint)]
+    own = of_principal.get(_normal(principals.endpoint), ())
     why = reading.incomplete or _LEFT_OUT
     return listed(reading._replace(incomplete=why), [_assignment(Body(one), principals) for one in own], what)
 
 
-def _principal_id(raw: dict[str, Json]) -> Json:
-    properties = raw.get("properties")
-    return properties.get("principalId") if isinstance(properties, dict) else None
+async def _by_principal(reader: Reader, scope: str) -> tuple[Reading, Mapping[str | None, list[dict[str, Json]]]]:
+    """All assignments at the scope. A list at a high scope may have thousands, which no endpoint shall go through."""
+    reading = await _read_assignments(reader, scope, "atScope()")
+    found: dict[str | None, list[dict[str, Json]]] = {}
+    for one in reading.value if reading.unknown is None else ():
+        properties = one.get("properties")
+        principal = _normal(properties.get("principalId")) if isinstance(properties, dict) else None
+        if principal is not None:
+            found.setdefault(principal, []).append(one)
+    return reading, found
+
+
+def _normal(principal: Json) -> str | None:
+    return principal.strip("/").lower() if isinstance(principal, str) else None
 
 
 async def _assigned(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
+    if principal == principals.endpoint:
+        if principals.brief:
+            left_out = {"$incomplete": _LEFT_OUT.to_json()["$unknown"], "items": []}
+            return {"principal_id": principal, "assignments": left_out}
+        return await _assigned_to(reader, scope, principal, principals)
+    # the same for all endpoints, unless it speaks of one of them
+    others = principals._replace(known=principals.known - {_normal(principals.endpoint)})
+    key = ("assigned", scope, principal, others.known)
+    facts = await once(reader, key, lambda one: _assigned_to(one, scope, principal, others))
+    rows = _all_assignments({"assigned": [facts]})
+    if any(_normal(one["principal_id"]) == _normal(principals.endpoint) for one in rows):
+        return await _assigned_to(reader, scope, principal, principals)
+    return cast("dict[str, Json]", facts)
+
+
+async def _assigned_to(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
     what = f"the role assignments of {principal} at {scope}"
     filtered = f"atScope() and assignedTo('{principal}')"
-    if principals.brief and principal == principals.endpoint:
-        return {"principal_id": principal, "assignments": {"$incomplete": _LEFT_OUT.to_json()["$unknown"], "items": []}}
     return {
         "principal_id": principal,
         "assignments": await _assignments(reader, scope, filtered, principals, what),
@@ -233,10 +269,17 @@ async def _definitions(reader: Reader, read: list[Json], subscription: str) -> d
                 # all scopes answer for a role alike; the subscription's own path makes one reading of it
                 custom = f"{subscription_id(subscription)}/{_AUTHORIZATION}/roleDefinitions/{role}"
                 paths.setdefault(role, custom)
-    readings = await asyncio.gather(
-        *(reader.get(path, versions.DEFINITION, permissions.DEFINITIONS) for path in paths.values())
+    definitions = await asyncio.gather(
+        *(
+            once(reader, ("definition", path), partial(_read_definition, path=path, role=role))
+            for role, path in paths.items()
+        )
     )
-    return {role: _definition(reading, role) for role, reading in zip(paths, readings, strict=True)}
+    return dict(zip(paths, definitions, strict=True))
+
+
+async def _read_definition(reader: Reader, *, path: str, role: str) -> Json:
+    return _definition(await reader.get(path, versions.DEFINITION, permissions.DEFINITIONS), role)
 
 
 def _all_assignments(scope: dict[str, Json]) -> Iterable[dict[str, Json]]:

@@ -23,6 +23,7 @@ from pfdoctor.collect.azure.found import Found, find
 from pfdoctor.collect.azure.identity import read_identity, told_principal
 from pfdoctor.collect.azure.logs import read_answers, read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
+from pfdoctor.collect.azure.once import once
 from pfdoctor.collect.azure.planned import NAME as PLANNED
 from pfdoctor.collect.azure.planned import planned, planned_identity
 from pfdoctor.collect.azure.probe import Address, Prober, endpoint_key, key_action, not_asked
@@ -30,7 +31,8 @@ from pfdoctor.collect.azure.quota import read_providers, read_quota
 from pfdoctor.collect.azure.scopes import likely_scopes, needed_scopes
 from pfdoctor.collect.azure.target import Target
 from pfdoctor.collect.azure.tasks import at_hand, begin, end
-from pfdoctor.collect.azure.workspace import read_connection_workspace, read_workspace
+from pfdoctor.collect.azure.workspace import connection_workspace_of, read_connection_workspace, read_workspace
+from pfdoctor.collect.kept import keep
 from pfdoctor.collect.settle import settle
 from pfdoctor.core.facts import SCHEMA_NAME, Facts
 from pfdoctor.core.model import Json, Unknown
@@ -119,11 +121,12 @@ class _Run:
         reader, target = self._reader, self._target
         self._how.progress(f"reading {target.endpoint} in {target.workspace}")
         # what depends on nothing is asked for while the endpoint is being looked for
+        workspace, subscription = target.workspace_id, target.subscription
         shared = begin(
-            workspace=read_workspace(reader, target.workspace_id),
-            datastores=read_datastores(reader, target.workspace_id),
-            providers=read_providers(reader, target.subscription),
-            connections=read_connections(reader, target.workspace_id),
+            workspace=once(reader, ("workspace", workspace), lambda one: read_workspace(one, workspace)),
+            datastores=once(reader, ("datastores", workspace), lambda one: read_datastores(one, workspace)),
+            providers=once(reader, ("providers", subscription), lambda one: read_providers(one, subscription)),
+            connections=once(reader, ("connections", repr(workspace)), lambda one: read_connections(one, workspace)),
         )
         cases: list[asyncio.Task[Facts]] = []
         try:
@@ -213,22 +216,17 @@ class _Run:
                 self._connected(variables),
                 self._asset(read_environment, deployment, "environment", raw.raw("environmentId")),
                 self._asset(read_model, deployment, "model", raw.raw("model")),
-                read_quota(
-                    reader,
-                    subscription,
-                    _first(_of(deployment, "location"), _of(endpoint, "location")),
-                    _of(deployment, "instance_type"),
-                    _of(deployment, "instance_count"),
-                ),
+                self._quota(endpoint, deployment),
             )
             view: dict[str, Json] = {
-                "deployment": deployment,
-                "endpoint": endpoint,
+                # settled twice: to find the scopes, and in the end
+                "deployment": keep(deployment),
+                "endpoint": keep(endpoint),
                 "environment": environment,
                 "model": model,
                 "connections": connected[1],
                 "connection_workspace": connected[0],
-                "identity": identity,
+                "identity": keep(identity),
                 "caller": caller._asdict(),
                 "quota": quota,
             }
@@ -260,8 +258,23 @@ class _Run:
 
     async def _connected(self, variables: Json) -> tuple[Json, Json]:
         """The workspace that the serving app reads connections from, and those."""
-        one = await read_connection_workspace(self._reader, variables, self._target.workspace_id)
-        return one, await read_connections(self._reader, _of(one, "id"))
+        own = self._target.workspace_id
+        if isinstance(variables, dict) and "$unknown" in variables:
+            return variables, variables
+        named = repr(connection_workspace_of(variables, own))
+        key = ("connection workspace", own, named)
+        one = await once(self._reader, key, lambda reader: read_connection_workspace(reader, variables, own))
+        where = one["id"]
+        return one, await once(
+            self._reader, ("connections", repr(where)), lambda reader: read_connections(reader, where)
+        )
+
+    async def _quota(self, endpoint: Json, deployment: Json) -> Json:
+        subscription = self._target.subscription
+        location = _first(_of(deployment, "location"), _of(endpoint, "location"))
+        size, instances = _of(deployment, "instance_type"), _of(deployment, "instance_count")
+        key = ("quota", subscription, repr((location, size, instances)))
+        return await once(self._reader, key, lambda reader: read_quota(reader, subscription, location, size, instances))
 
     async def _asset(
         self, read: Callable[..., Coroutine[Any, Any, Json]], deployment: Json, what: str, identifier: Json
@@ -269,7 +282,9 @@ class _Run:
         named = _of(deployment, what)
         if named is None or "$unknown" in named:
             return named
-        return await read(self._reader, self._target.workspace_id, named, asset_of(identifier))
+        workspace, asset = self._target.workspace_id, asset_of(identifier)
+        key = (what, workspace, repr((named, asset)))
+        return await once(self._reader, key, lambda reader: read(reader, workspace, named, asset))
 
     async def _error(self, deployment: Reading) -> Json:
         return await read_provisioning_error(self._reader, deployment.body, self._cloud.host)

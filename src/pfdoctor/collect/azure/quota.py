@@ -9,6 +9,7 @@ from pfdoctor.cloud.reading import Reading
 from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.arm_id import ML, subscription_id
 from pfdoctor.collect.azure.body import Body, placed, sourced, unread
+from pfdoctor.collect.kept import keep
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 
@@ -103,7 +104,7 @@ async def read_providers(reader: Reader, subscription: str) -> Json:
     """The fact `providers`: whether the subscription has registered those that managed online endpoints need."""
     paths = [f"{subscription_id(subscription)}/providers/{one}" for one in _PROVIDERS]
     readings = await asyncio.gather(*(reader.get(path, versions.PROVIDER, permissions.PROVIDER) for path in paths))
-    return [_provider(name, reading) for name, reading in zip(_PROVIDERS, readings, strict=True)]
+    return [keep(_provider(name, reading)) for name, reading in zip(_PROVIDERS, readings, strict=True)]
 
 
 def _provider(name: str, reading: Reading) -> dict[str, Json]:

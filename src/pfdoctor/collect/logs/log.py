@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from pfdoctor.collect.logs.pasted import as_printed
-from pfdoctor.collect.logs.symptoms import Seeker
+from pfdoctor.collect.logs.symptoms import Seeker, wanted
 from pfdoctor.collect.logs.unwrap import unwrapped
 from pfdoctor.core.decode import Reading, Sighting
 from pfdoctor.core.model import Json
@@ -75,14 +76,15 @@ def facts_of(
     source: str, texts: Iterable[str], symptoms: Mapping[str, Symptom], known: Knowledge, size: list[int] | None = None
 ) -> dict[str, Json]:
     """The facts `logs` of one text. `size` holds the bytes that were read, once the texts have been."""
-    seeker, omission, relevance = Seeker(symptoms), _Omission(), Relevance()
+    sought = wanted(symptoms)
+    seeker, omission, relevance = Seeker(sought), _Omission(), Relevance()
 
     def seen(sighting: Sighting) -> None:
         if sighting.literal in _WORDS:
             omission.seen(sighting)
         seeker.seen(sighting)
 
-    reading = Reading((*seeker.literals, *_WORDS), seen)
+    reading = Reading(_literals(sought.literals), seen)
     pieces = unwrapped(texts)
     wrapping = next(pieces)
     head, letters = "", 0
@@ -106,11 +108,16 @@ def facts_of(
         "lines": reading.lines,
         "bytes": size[0] if size is not None else letters,
         "stage": reading.stage,
-        "looked_for": sorted(name for name, symptom in symptoms.items() if not symptom.elsewhere),
+        "looked_for": sought.in_containers,
         "ours": True if known.ours or relevance.named or seeker.is_ours else (None if relevance.ours else False),
         "hits": seeker.hits(ours=known.ours or relevance.ours),
         "errors": [error.to_json() for error in reading.errors],
     }
+
+
+@lru_cache(maxsize=8)
+def _literals(literals: frozenset[str]) -> frozenset[str]:
+    return literals.union(_WORDS)
 
 
 def _as_printed(pieces: Iterator[str]) -> Iterator[str]:

@@ -16,24 +16,41 @@ _DISTINCT = 50
 """Hits of one symptom with different captures that are kept."""
 
 
-class Seeker:
-    """Gathers the hits of one log."""
+class Wanted:
+    """What is looked for in every log of a run."""
 
     def __init__(self, symptoms: Mapping[str, Symptom]) -> None:
-        self._common = frozenset(symptom.id for symptom in symptoms.values() if symptom.common)
-        self._by_literal: dict[str, list[tuple[Symptom, re.Pattern[str] | None]]] = {}
+        self.symptoms = symptoms
+        self.common = frozenset(symptom.id for symptom in symptoms.values() if symptom.common)
+        self.in_containers = sorted(name for name, symptom in symptoms.items() if not symptom.elsewhere)
+        self.by_literal: dict[str, list[tuple[Symptom, re.Pattern[str] | None]]] = {}
         for symptom in symptoms.values():
             pattern = re.compile(symptom.matches) if symptom.matches is not None else None
             for literal in symptom.contains:
-                self._by_literal.setdefault(literal, []).append((symptom, pattern))
+                self.by_literal.setdefault(literal, []).append((symptom, pattern))
+        self.literals = frozenset(self.by_literal)
+
+
+_last = Wanted({})
+
+
+def wanted(symptoms: Mapping[str, Symptom]) -> Wanted:
+    """What the symptoms have one look for. The last answer is kept: a run looks for the same in all its logs."""
+    global _last  # noqa: PLW0603 - a cache for one mapping, which has no hash
+    if _last.symptoms is not symptoms:
+        _last = Wanted(symptoms)
+    return _last
+
+
+class Seeker:
+    """Gathers the hits of one log."""
+
+    def __init__(self, sought: Wanted) -> None:
+        self._common = sought.common
+        self._by_literal = sought.by_literal
         self._hits: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, Json]] = {}
         self._distinct: dict[str, int] = {}
         self._last: dict[str, int] = {}
-
-    @property
-    def literals(self) -> tuple[str, ...]:
-        """What is looked for."""
-        return tuple(self._by_literal)
 
     @property
     def is_ours(self) -> bool:

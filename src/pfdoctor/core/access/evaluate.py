@@ -147,6 +147,8 @@ def _granted(question: Question, world: World) -> tuple[list[Grant], _Side]:
         covers = row.covers(scope)
         if covers is False or (covers is None and not row.own):
             continue
+        if world.held(row.fact, question.action, data=question.data).most == NONE:
+            continue
         grant, unclear = _grant(question, world, row)
         if covers is None:
             unclear = (*unclear, Blame("ASSIGNMENTS_UNREADABLE", Unknown("scope-unknown", "its scope is not known")))

@@ -114,13 +114,23 @@ def unread(question: Question, world: World, miss: Miss, *, eligible: bool) -> U
     """Why a miss that would come before this one may have been overlooked: a list or definition that was not read."""
     scope, rank = normal(question.scope), _PREFERENCE.index(miss.code)
     reasons: list[Unknown | None] = []
+    mine = world.assigned(question.principal_id.lower(), scope)[0]
     if eligible and rank > _PREFERENCE.index("PIM_ELIGIBLE_ONLY"):
-        reasons.append(world.rows("eligible", scope)[1])
+        rows, why = world.rows("eligible", scope)
+        reasons += [why, _undefined(world, (one for one in rows if one.covers(scope) is True))]
     if rank > _PREFERENCE.index("ASSIGNED_BELOW_TARGET"):
-        reasons.append(world.why_elsewhere)
+        reasons += [world.why_elsewhere, _undefined(world, (one for one in mine if _is_below(one, scope)))]
+    if rank > _PREFERENCE.index("WRONG_SCOPE"):
+        reasons.append(_undefined(world, (one for one in mine if _is_apart(one, scope))))
     if rank > _PREFERENCE.index("OTHER_PRINCIPAL"):
         reasons.append(world.rows("everyone", scope)[1])
     return next((one for one in reasons if one is not None), None)
+
+
+def _undefined(world: World, rows: Iterable[Row]) -> Unknown | None:
+    """Why it is not known what one of the assignments grants, if so."""
+    definitions = (world.definition(row.fact) for row in rows)
+    return next((one for one in definitions if isinstance(one, Unknown)), None)
 
 
 def _kinship(question: Question, world: World, row: Row) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from pfdoctor.core.facts import NOT_COLLECTED
 from pfdoctor.core.model import Json, Unknown
@@ -67,6 +68,7 @@ def text(node: Json, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+@lru_cache(maxsize=4096)
 def moment(value: str) -> datetime | None:
     """A time as Azure writes it (ISO 8601, any number of fractional digits); UTC where it names no zone."""
     found = _TIME.match(value)

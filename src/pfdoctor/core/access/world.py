@@ -56,6 +56,8 @@ class World:
         self._definitions = field(authorization, "definitions")
         self._held: dict[tuple[str, str, bool], Reach] = {}
         self._asked: dict[tuple[str, str], tuple[list[Row], Unknown | None]] = {}
+        self._listed: dict[tuple[str, str], tuple[list[Row], Unknown | None]] = {}
+        self._groups: dict[str, frozenset[str]] = {}
 
     def exists(self, scope: str) -> Json:
         """Whether the resource exists: null where nothing was read at the normal scope."""
@@ -66,6 +68,12 @@ class World:
 
         `key` is a name of the schema: denies, locks, eligible or everyone.
         """
+        found = self._listed.get((key, scope))
+        if found is None:
+            found = self._listed[key, scope] = self._rows(key, scope)
+        return found
+
+    def _rows(self, key: str, scope: str) -> tuple[list[Row], Unknown | None]:
         rows: list[Row] = []
         reasons: list[Unknown | None] = []
         for place, entry in self._entries.items():
@@ -108,13 +116,15 @@ class World:
 
     def groups(self, principal: str) -> frozenset[str]:
         """The groups that the principal is known to be in: those whose assignments the service counts as its own."""
-        found = set()
-        for entry in self._entries.values():
-            for row in _assigned(entry, principal)[0]:
-                holder = _lower(row, "principal_id")
-                if holder is not None and holder != principal:
-                    found.add(holder)
-        return frozenset(found)
+        groups = self._groups.get(principal)
+        if groups is None:
+            holders = {
+                _lower(row, "principal_id")
+                for entry in self._entries.values()
+                for row in _assigned(entry, principal)[0]
+            }
+            groups = self._groups[principal] = frozenset(one for one in holders if one not in (None, principal))
+        return groups
 
     def individuals(self) -> frozenset[str]:
         """The principals that are known to be no groups, by the type that an assignment gives."""

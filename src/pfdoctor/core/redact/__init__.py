@@ -113,6 +113,10 @@ def _without_ends(value: str, secret: str, token: str) -> str:
     return value
 
 
+_HOLDING = (str, list, dict)
+"""What may hold a secret."""
+
+
 def redact_value(value: Json, key: str | None = None) -> Json:
     """The value with every secret in it replaced. `key` is the name that it stands under, if any.
 
@@ -124,7 +128,7 @@ def redact_value(value: Json, key: str | None = None) -> Json:
             return _token(kind_of(key, value))
         return redact_text(value)
     if isinstance(value, list):
-        return [redact_value(element, key) for element in value]
+        return [redact_value(element, key) if isinstance(element, _HOLDING) else element for element in value]
     if isinstance(value, dict):
         below = next((value[word] for word in ("name", "variable", "key") if isinstance(value.get(word), str)), None)
         if below is not None and below.startswith("[redacted"):
@@ -133,6 +137,8 @@ def redact_value(value: Json, key: str | None = None) -> Json:
         secret = "secret" if key is not None and key.lower() == "secrets" else None
         return {
             redact_text(name): redact_value(element, secret or (below if name == "value" and below else name))
+            if isinstance(element, _HOLDING)
+            else element
             for name, element in value.items()
         }
     return value
@@ -185,6 +191,10 @@ _TELLING = 4
 _TOKEN = Pattern(r"\[redacted: [^\]\n]{1,60}\]")
 
 
+_BEGINNINGS = tuple(dict.fromkeys(literal for form in FORMS for literal in form.literals))
+"""What a secret of a known form has in it, in all of them."""
+
+
 def _hidden(text: str) -> list[Hit]:
     """The secrets of a text that is to be shown: also those that stand in a text inside it, behind its escapes."""
     hits = _detect(text, code=False, broad=True)
@@ -229,9 +239,11 @@ def _detect(text: str, *, code: bool, broad: bool) -> list[Hit]:
     In `code` a value beside a name counts only in quotes; `broad` see `is_secret`.
     """
     hits: list[Hit] = []
-    for form in FORMS:
-        if any(literal in text for literal in form.literals):
-            hits += matches(form, text)
+    # every text comes here, and hardly one has any of these
+    if [literal for literal in _BEGINNINGS if literal in text]:
+        for form in FORMS:
+            if any(literal in text for literal in form.literals):
+                hits += matches(form, text)
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered, and offsets would shift
         lowered = "".join(letter.lower() if letter.isascii() else letter for letter in text)
@@ -291,11 +303,13 @@ _EXPRESSION = Pattern(r"[A-Za-z_][\w.]*(?:\(|\[|\.[A-Za-z_]+\b)|(?:await|lambda|
 def _named(text: str, lowered: str, *, code: bool, broad: bool) -> Iterator[Hit]:
     """Values beside the name of a secret: random ones, and for passwords anything that is no word."""
     found: list[tuple[int, int]] = []
-    for trigger in _TRIGGERS:
+    for trigger in [one for one in _TRIGGERS if one in lowered]:
         position = lowered.find(trigger)
         while position >= 0:
             found.append((position, position + len(trigger)))
             position = lowered.find(trigger, position + len(trigger))
+    if not found:
+        return
     found.sort()
     scan = _Scan(text, code=code, broad=broad)
     seen: set[int] = set()
