@@ -229,7 +229,9 @@ class Runner:
             reached = min(standing(edit, rule, after) for edit in grants)
             if reached is not Standing.PENDING or waited >= waiting.longest:
                 return after, reached
-            waiting.tell(f"{grants[0].role} is assigned and not in force yet ({waited:.0f} s)")
+            waiting.tell(
+                f"{grants[0].role} is assigned and not in force yet ({waited:.0f} of at most {waiting.longest:.0f} s)"
+            )
             waiting.sleep(pause)
             waited, pause = waited + pause, min(pause * 2, _LONGEST_PAUSE)
             after = self._observe()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -43,9 +45,8 @@ class Short(NamedTuple):
         plan = approved(plan, self.level if yes else None)
         if not plan.steps:
             return 0
-        doing = Doing(ground.root, _journal(), name_of(plan), "pfdoctor check --fix", self.live)
-        if self.live is not None:
-            doing = doing._replace(again="pfdoctor diagnose --fix")
+        again = shlex.join(["pfdoctor", *sys.argv[1:]])
+        doing = Doing(ground.root, _journal(), name_of(plan), again, self.live)
         return report(execute(plan, self.catalogue, doing), plan, doing)
 
 

@@ -36,8 +36,10 @@ def undo(
     from pfdoctor.report.style import visible
 
     undone = take_back(journal, step, _hand(journal, cloud, credential, timeout))
+    staying = {number for number, _ in undone.stays}
     for number in undone.steps:
-        say(f"step {number} was undone")
+        if number not in staying:
+            say(f"step {number} was undone")
     for number, reason in undone.left:
         say(visible(f"step {number} was left: {reason}"))
     for number, words in undone.stays:

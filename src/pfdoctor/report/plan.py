@@ -83,7 +83,8 @@ def _not_planned(plan: Plan, width: int, *, verbose: bool) -> Iterator[Line]:
     rest = len(plan.not_planned) - len(refused)
     if rest:
         verb = "is" if rest == 1 else "are"
-        yield line(Span(f"{count(rest, 'finding')} {verb} mended by hand: pfdoctor check says how", "dim"))
+        command = "check" if plan.live is None else "diagnose"
+        yield line(Span(f"{count(rest, 'finding')} {verb} mended by hand: pfdoctor {command} says how", "dim"))
     yield EMPTY
 
 

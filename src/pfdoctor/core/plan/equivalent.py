@@ -99,44 +99,74 @@ def _grant(edit: GrantRole) -> Equivalent:
 
 
 def _body(edit: NewVersion | UpdateDeployment | UpdateEndpoint) -> Equivalent:
+    # what `az ml` reads and prints has other names than Azure Resource Manager's (inference_config): the body itself is
+    # exact, and keeps what nobody here knows
+    source = edit.base if isinstance(edit, NewVersion) else edit.target
+    # the id and the name in the body of the old version are not those of the new one
+    only = ' --query "{properties: properties}"' if isinstance(edit, NewVersion) else ""
+    az = (
+        f"{_rest('get', source)}{only} > before.json\n"
+        f"# copy before.json to after.json; in it: {_in_words(edit.changes)}\n"
+        f"{_rest('put', edit.target)} --body @after.json"
+    )
+    verify = _rest("get", edit.target)
+    kind, holder, name = _type_and_name(edit.target)
     patch = _patch(edit.changes)
-    kind, _, _ = _type_and_name(edit.target)
-    full = json.dumps(patch, indent=2, ensure_ascii=False)
     if isinstance(edit, NewVersion):
-        _, env, name = _type_and_name(edit.container)
-        at = _at(edit.container)
-        before = edit.base.rpartition("/")[2]
-        az = (
-            f"az ml environment show --name {name or env} --version {before}{at} > environment.yml\n"
-            f"# in environment.yml: {_in_words(edit.changes)}\n"
-            f"az ml environment create --file environment.yml --version {edit.version}{at}"
-        )
-        verify = f"az ml environment show --name {name or env} --version {edit.version}{at}"
-        undo = f"az ml environment archive --name {name or env} --version {edit.version}{at}"
-    else:
-        az = (
-            f'az rest --method get --url "{edit.target}?api-version={_ML}" > body.json\n'
-            f"# in body.json: {_in_words(edit.changes)}\n"
-            f'az rest --method put --url "{edit.target}?api-version={_ML}" --body @body.json'
-        )
-        verify = f'az rest --method get --url "{edit.target}?api-version={_ML}"'
-        undo = "# the same with the values that were there before: keep a copy of body.json"
-    if isinstance(edit, NewVersion):
+        _, _, environment = _type_and_name(edit.container)
+        undo = f"az ml environment archive --name {environment} --version {edit.version}{_at(edit.container)}"
         return Equivalent(
-            az, _version_in_bicep(edit, kind, full), _version_in_terraform(edit, kind, patch), verify, undo
+            az, _version_in_bicep(edit, kind, patch), _version_in_terraform(edit, kind, patch), verify, undo
         )
-    bicep = f"// merge into the resource '{kind}@{_ML}'\n{full}"
+    bicep = (
+        f"// a template gives the whole resource: in that of {holder} '{name}', '{kind}@{_ML}', change\n"
+        + "\n".join(f"{key}: {_in_bicep(value)}" for key, value in patch.items())
+    )
     terraform = (
         'resource "azapi_update_resource" "pf" {\n'
         f'  type        = "{kind}@{_ML}"\n'
         f'  resource_id = "{edit.target}"\n'
-        f"  body        = jsonencode({json.dumps(patch, ensure_ascii=False)})\n"
+        f"  body        = {_in_terraform(patch)}\n"
         "}"
     )
-    return Equivalent(az, bicep, terraform, verify, undo)
+    return Equivalent(az, bicep, terraform, verify, f"{_rest('put', edit.target)} --body @before.json")
 
 
-def _version_in_bicep(edit: NewVersion, kind: str, patch: str) -> str:
+def _rest(method: str, identifier: str) -> str:
+    return f'az rest --method {method} --url "{identifier}?api-version={_ML}"'
+
+
+def _in_bicep(value: Json, indent: str = "") -> str:
+    """A value as Bicep writes it: an entry a line, without commas."""
+    deeper = f"{indent}  "
+    match value:
+        case None:
+            return "null"
+        case bool() | int():
+            return json.dumps(value)
+        case float():
+            return f"json('{value}')"
+        case str():
+            return (
+                "'" + value.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${").replace("\n", "\\n") + "'"
+            )
+        case list():
+            lines = [f"{deeper}{_in_bicep(one, deeper)}\n" for one in value]
+            return f"[\n{''.join(lines)}{indent}]" if lines else "[]"
+    entries = [
+        f"{deeper}{key if key.isidentifier() else _in_bicep(key)}: {_in_bicep(one, deeper)}\n"
+        for key, one in value.items()
+    ]
+    return f"{{\n{''.join(entries)}{indent}}}" if entries else "{}"
+
+
+def _in_terraform(value: Json) -> str:
+    """A value as HCL reads it: azapi 2 takes an object, and no text of JSON, for a body."""
+    # source: https://github.com/Azure/terraform-provider-azapi/releases/tag/v2.0.1
+    return json.dumps(value, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+
+
+def _version_in_bicep(edit: NewVersion, kind: str, patch: dict[str, Json]) -> str:
     def named(identifier: str) -> str:
         return "/".join(identifier.rpartition("/providers/")[2].split("/")[2::2])
 
@@ -144,7 +174,7 @@ def _version_in_bicep(edit: NewVersion, kind: str, patch: str) -> str:
         f"resource base '{kind}@{_ML}' existing = {{ name: '{named(edit.base)}' }}\n"
         f"resource version '{kind}@{_ML}' = {{\n"
         f"  name: '{named(edit.target)}'\n"
-        f"  properties: union(base.properties, json('''{patch}''').properties)\n"
+        f"  properties: union(base.properties, {_in_bicep(patch.get('properties', {}), '  ')})\n"
         "}"
     )
 
@@ -162,7 +192,7 @@ def _version_in_terraform(edit: NewVersion, kind: str, patch: dict[str, Json]) -
         f'  name      = "{edit.version}"\n'
         "  body = {\n"
         "    properties = merge(data.azapi_resource.base.output.properties, "
-        f"{json.dumps(patch.get('properties', {}), ensure_ascii=False)})\n"
+        f"{_in_terraform(patch.get('properties', {}))})\n"
         "  }\n"
         "}"
     )

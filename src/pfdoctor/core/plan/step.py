@@ -236,7 +236,7 @@ def touched(edit: Edit) -> tuple[str, ...]:
 
 def place_of(edit: Edit) -> str:
     """What the edit changes, as a person calls it: the file, or the tail of the resource's id."""
-    return short_id(edit.target) if isinstance(edit, AzureEdit) else edit.file
+    return short_id(edit.target) or edit.target if isinstance(edit, AzureEdit) else edit.file
 
 
 def edit_to_json(edit: Edit) -> dict[str, Json]:
