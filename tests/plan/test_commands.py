@@ -220,9 +220,8 @@ tests:
 """
 
 
-def test_what_is_the_same_is_merged_and_what_conflicts_refused_with_the_reason(
-    faulty: Any, run: Callable[..., Ended]
-) -> None:
+@pytest.mark.usefixtures("run")
+def test_what_is_the_same_is_merged_and_what_conflicts_refused_with_the_reason(faulty: Any) -> None:
     assert faulty.bytes()
     for name, count in {"own-a": 2, "own-b": 2, "own-c": 3}.items():
         path = Path("own", "deployment", f"{name}.yaml")

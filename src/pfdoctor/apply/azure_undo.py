@@ -64,9 +64,10 @@ async def _archive(remote: Remote, target: Target, others: Mapping[str, int | No
         if step is not None:
             raise RefusedError(f"{name} is used by {short_id(other)}: undo step {step} first")
         return f"{name} stays: {short_id(other)} uses it"
-    body = content(now.body)
-    body["properties"] = {**body.get("properties", {}), "isArchived": True}
-    await remote.write("PUT", target, body, _is_archived, now.etag)
+    if not _is_archived(now):
+        body = content(now.body)
+        body["properties"] = {**body.get("properties", {}), "isArchived": True}
+        await remote.write("PUT", target, body, _is_archived, now.etag)
     return f"{name} stays, archived: a version cannot be unmade"
 
 

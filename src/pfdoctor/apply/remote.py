@@ -100,7 +100,10 @@ class Remote:
         for attempt in range(_TRIES):
             answer = await self._wire.send(method, target.id, target.api_version, body, etag)
             if answer.good:
-                return await self._done(target, answer), True
+                try:
+                    return await self._done(target, answer), True
+                except PassingError as unsettled:
+                    raise PassingError(f"Azure accepted it, and then {unsettled}") from unsettled
             if answer.code == "RoleAssignmentExists":
                 return answer, False
             if answer.code == "PrincipalNotFound" and replication:

@@ -9,7 +9,7 @@ from pfdoctor.core.action import Action
 from pfdoctor.core.condition import Condition
 from pfdoctor.core.facts import FactPath, FactsSchema
 from pfdoctor.core.model import Confidence, Grade, Json, Level, PfdoctorError, Severity
-from pfdoctor.core.truth import Truth, compiled
+from pfdoctor.core.truth import Truth, once_asked
 
 DOCS = "https://github.com/pfdoctor/pfdoctor/blob/main/docs/rules/"
 
@@ -164,7 +164,7 @@ class Bench:
     def _tested(self, present: frozenset[str]) -> Iterator[Tested]:
         if not self._truths:
             self._truths = [
-                (compiled(rule.applies) if rule.applies is not None else None, compiled(rule.when))
+                (once_asked(rule.applies) if rule.applies is not None else None, once_asked(rule.when))
                 for rule in self._rules
             ]
         for rule, (applies, when) in zip(self._rules, self._truths, strict=True):

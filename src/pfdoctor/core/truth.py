@@ -32,6 +32,19 @@ Truth: TypeAlias = Callable[[Scope, Json], bool | None]
 _Value: TypeAlias = Callable[[Scope, Json], Json]
 
 
+def once_asked(condition: Condition) -> Truth:
+    """The truth of the condition, compiled when it is asked for: of a single flow, many rules do not even apply."""
+    found: Truth | None = None
+
+    def truth(scope: Scope, item: Json) -> bool | None:
+        nonlocal found
+        if found is None:
+            found = compiled(condition)
+        return found(scope, item)
+
+    return truth
+
+
 def compiled(condition: Condition) -> Truth:
     """The truth of the condition, as a function."""
     match condition:

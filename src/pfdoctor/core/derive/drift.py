@@ -54,7 +54,15 @@ _ONLY_IN_AZURE = ("azureml.", "mlflow.")
 def derive_drift(declared: dict[str, Json], live: dict[str, Json]) -> Json:
     """The fact `drift` of two views of one case, its differences in the order of the schema."""
     differences = [*_settings(declared, live), *_mappings(declared, live)]
-    return {"differences": differences, "sections": list(_sections(differences, live))}
+    sections: Json = list(_sections(differences, live))
+    # a section that nobody could read may differ, too
+    unread = (
+        live[name].get("$unknown") for name in _SECTIONS if declared.get(name) and isinstance(live.get(name), dict)
+    )
+    why = next(filter(None, unread), None)
+    if why is not None:
+        sections = {"$incomplete": why, "items": sections}
+    return {"differences": differences, "sections": sections}
 
 
 _TOLD_APART = frozenset(

@@ -161,6 +161,9 @@ def _other_version(version: str, live: dict[str, Json], resources: Resources) ->
     now, deployment = _id(live, "environment"), _id(live, "deployment")
     _body(deployment, resources)
     container, _, _ = now.partition("/versions/")
+    registered = resources.versions.get(container.lower())
+    if registered is not None and version not in registered:
+        raise RefusedError(f"version {version} of the environment is not registered")
     return UpdateDeployment(
         deployment, (BodyChange("set", ("properties", "environmentId"), f"{container}/versions/{version}", now),)
     )
