@@ -160,6 +160,8 @@ def test_traffic_goes_away_from_a_deployment_that_failed_and_stays_away(
     """That the other then has none is worth knowing, and no reason to take it back."""
     patient = hospital("traffic-to-failed-deployment")
     untouched = patient.state()
+    assert main(["diagnose", "-e", ENDPOINT]) == 1
+    assert f"pfdoctor plan -e {ENDPOINT} -o plan.json" in capsys.readouterr().err
     assert main(["plan", "-e", ENDPOINT, "-o", "plan.json"]) == 0
     assert "new deployment-without-traffic" in capsys.readouterr().out
     assert main(["apply", "plan.json", *YES]) == 0

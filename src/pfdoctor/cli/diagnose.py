@@ -105,10 +105,12 @@ def diagnose(
     from pfdoctor.cli.deliver import Delivery, gate, pair
     from pfdoctor.cli.gather import Inputs
     from pfdoctor.cli.live import Live
+    from pfdoctor.cli.output import say
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.run import Run
     from pfdoctor.cli.select import Selection, choose, split
     from pfdoctor.cli.target import Given
+    from pfdoctor.report.style import visible
 
     delivery = Delivery(
         pair(format, output),
@@ -153,8 +155,15 @@ def diagnose(
 
         level = Level(fix_level)
         failed = Short(tuple(paths or ()), catalogue, run.rules, level, live).fix(yes=yes)
-    answer = delivery.deliver(_examined(run, Inputs(paths, None, log, live)), run.rules, nothing=NOTHING)
+    report = _examined(run, Inputs(paths, None, log, live))
+    answer = delivery.deliver(report, run.rules, nothing=NOTHING)
+    if live.given.any and not (fix or quiet) and _may_be_planned(report):
+        say(visible(f"to plan what mends it: {live.plan_command(run.typed.paths)}"))
     return failed or answer
+
+
+def _may_be_planned(report: Report) -> bool:
+    return any(one.actions and one.level is not Level.MANUAL for found in report.findings for one in found.remedies)
 
 
 def _replayed(run: Run, name: str, inputs: Inputs) -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,6 +147,18 @@ class Live(NamedTuple):
             flags += ("--credential", self.credential)
         probe = ("--probe-score", str(self.probe_score)) if self.probe_score else ("--probe",) * self.probe
         return Typed(tuple(map(str, paths)), tuple(logs), probe, flags)
+
+    def plan_command(self, paths: Iterable[str]) -> str:
+        """The `pfdoctor plan` of the same endpoint."""
+        named = zip(("-e", "-w", "-g", "-s"), self._where(), strict=True)
+        where = [word for flag, value in named if value for word in (flag, value)]
+        typed = self.typed((), ())
+        away = ["--from-az-config"] * self.given.from_az_config
+        words = ["pfdoctor", "plan", *paths, *where, *away, *typed.probe, *typed.flags, "-o", "plan.json"]
+        return shlex.join(words)
+
+    def _where(self) -> tuple[str | None, ...]:
+        return (self.given.endpoint, self.given.workspace, self.given.resource_group, self.given.subscription)
 
 
 def unread(facts: Facts) -> dict[str, Json] | None:
