@@ -151,3 +151,30 @@ def test_the_short_way(hospital: Callable[..., Any], here: Path, capsys: pytest.
 def deployment(patient: Any) -> Any:
     (body,) = (body for name, body in patient.state()["resources"].items() if name.endswith("/deployments/blue"))
     return body
+
+
+@pytest.mark.usefixtures("here")
+def test_traffic_goes_away_from_a_deployment_that_failed_and_stays_away(
+    hospital: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That the other then has none is worth knowing, and no reason to take it back."""
+    patient = hospital("traffic-to-failed-deployment")
+    untouched = patient.state()
+    assert main(["plan", "-e", ENDPOINT, "-o", "plan.json"]) == 0
+    assert "new deployment-without-traffic" in capsys.readouterr().out
+    assert main(["apply", "plan.json", *YES]) == 0
+    assert "fixed: traffic-to-failed-deployment" in capsys.readouterr().err
+    assert main(["undo", "plan.json.journal"]) == 0
+    assert patient.state() == untouched
+
+
+@pytest.mark.usefixtures("here")
+def test_what_stays_was_not_undone(hospital: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
+    hospital("environment-without-inference-config")
+    assert main(["plan", "-e", ENDPOINT, "-o", "plan.json"]) == 0
+    assert main(["apply", "plan.json", *YES]) == 0
+    capsys.readouterr()
+    assert main(["undo", "plan.json.journal"]) == 0
+    said = capsys.readouterr().err
+    assert "was undone" not in said
+    assert "step 2: it stays as it is now" in said

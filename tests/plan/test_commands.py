@@ -105,6 +105,18 @@ def test_no_secret_leaves(faulty: Any, run: Callable[..., Ended]) -> None:
     assert CANARY not in run("undo", "plan.json.journal").err
 
 
+def test_a_report_that_has_no_place_is_refused_before_anything_is_changed(
+    faulty: Any, run: Callable[..., Ended]
+) -> None:
+    run("plan", "work", "-o", "plan.json")
+    untouched = faulty.bytes()
+    applied = run("apply", "plan.json", "--yes", "--fix-level", "review", "-o", "nowhere/out.json")
+    assert applied.code == 2
+    assert "nothing was changed" in applied.err
+    assert faulty.bytes() == untouched
+    assert not Path("plan.json.journal").exists()
+
+
 def test_the_same_bytes(faulty: Any, run: Callable[..., Ended]) -> None:
     assert faulty.plan().steps
     assert run("plan", "work", "-o", "-").out == run("plan", "work", "-o", "-").out

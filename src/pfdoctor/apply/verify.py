@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from pfdoctor.core.derive import derive
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.firing import firing, identity
-from pfdoctor.core.model import CaseResult, Json
+from pfdoctor.core.model import CaseResult, Json, Severity
 from pfdoctor.core.plan import Outcome
 from pfdoctor.core.plan.foresee import DRIFT, proven, was_true
 from pfdoctor.core.rule import Catalogue
@@ -74,6 +74,8 @@ def new_causes(
         if fingerprint in known or any(was_true(catalogue, facts, outcome) for facts, _ in before.cases):
             continue
         told = rejoined or outcome.rule in undecided or catalogue.rules[outcome.rule].category == DRIFT
+        # what is only worth knowing is no harm: traffic that goes away from a deployment that failed is missing there
+        told = told or catalogue.rules[outcome.rule].severity is Severity.INFO
         told = told or (restarted and "logs" in catalogue.rules[outcome.rule].requires)
         if told or _is_of_grant(catalogue, after, outcome, granted):
             revealed.append(outcome)

@@ -52,10 +52,10 @@ def apply(
     from pfdoctor.cli.applied import report, to_json
     from pfdoctor.cli.fixing import Doing, approved, execute, name_of
     from pfdoctor.cli.live import Live
-    from pfdoctor.cli.output import print_lines, write
+    from pfdoctor.cli.output import STDOUT, print_lines, write
     from pfdoctor.cli.own_rules import load
     from pfdoctor.cli.planning import diff_of, root_of
-    from pfdoctor.core.model import Level
+    from pfdoctor.core.model import Level, PfdoctorError
     from pfdoctor.report.json import dump
     from pfdoctor.report.plan import render_diff
 
@@ -69,10 +69,14 @@ def apply(
     live = Live.of(made.live, cloud, credential, timeout) if made.live is not None else None
     again = shlex.join(["pfdoctor", *sys.argv[1:]]) if sys.argv[1:2] == ["apply"] else f"pfdoctor apply {plan}"
     doing = Doing(root, recorded, name, again, live, wait)
+    if output not in (None, STDOUT) and not Path(output).parent.is_dir():
+        # told before anything is changed
+        raise PfdoctorError(f"cannot write {output}: there is no folder {Path(output).parent}; nothing was changed")
     applied = execute(granted, load(rules), doing)
+    code = report(applied, granted, doing)
     if output is not None:
         write(dump(to_json(applied, granted, doing)), output)
-    return report(applied, granted, doing)
+    return code
 
 
 def _read(path: Path) -> Plan:

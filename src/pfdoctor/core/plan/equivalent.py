@@ -153,11 +153,12 @@ def _in_bicep(value: Json, indent: str = "") -> str:
         case list():
             lines = [f"{deeper}{_in_bicep(one, deeper)}\n" for one in value]
             return f"[\n{''.join(lines)}{indent}]" if lines else "[]"
-    entries = [
-        f"{deeper}{key if key.isidentifier() else _in_bicep(key)}: {_in_bicep(one, deeper)}\n"
-        for key, one in value.items()
-    ]
-    return f"{{\n{''.join(entries)}{indent}}}" if entries else "{}"
+        case _:
+            entries = [
+                f"{deeper}{key if key.isidentifier() else _in_bicep(key)}: {_in_bicep(one, deeper)}\n"
+                for key, one in value.items()
+            ]
+            return f"{{\n{''.join(entries)}{indent}}}" if entries else "{}"
 
 
 def _in_terraform(value: Json) -> str:
