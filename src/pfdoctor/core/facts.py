@@ -196,7 +196,8 @@ class Facts(NamedTuple):
     def _line_of_log(self, path: str) -> Origin | None:
         """The line of the log that the hit or error came from; the log itself for whatever else it says."""
         found = _IN_LOG.match(path)
-        if found is None:
+        # of a log that could not be read nobody knows the lines
+        if found is None or not isinstance(self.document.get(found["list"] or "logs"), list):
             return None
         if found["hit"] is not None:
             entry = self.document[found["list"]][int(found["hit"])]
