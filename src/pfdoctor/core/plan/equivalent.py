@@ -62,7 +62,7 @@ def _grant(edit: GrantRole) -> Equivalent:
         f'  --scope "{edit.scope}" --name {name}'
     )
     kind, _, resource = _type_and_name(edit.scope)
-    bicep = (
+    bicep = _deployed(edit.scope) + (
         f"var principalId = '{edit.principal_id}'\n"
         "var roleId = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', "
         f"'{edit.role_id}')\n"
@@ -116,7 +116,11 @@ def _body(edit: NewVersion | UpdateDeployment | UpdateEndpoint) -> Equivalent:
         _, _, environment = _type_and_name(edit.container)
         undo = f"az ml environment archive --name {environment} --version {edit.version}{_at(edit.container)}"
         return Equivalent(
-            az, _version_in_bicep(edit, kind, patch), _version_in_terraform(edit, kind, patch), verify, undo
+            az,
+            _deployed(edit.container) + _version_in_bicep(edit, kind, patch),
+            _version_in_terraform(edit, kind, patch),
+            verify,
+            undo,
         )
     bicep = (
         f"// a template gives the whole resource: in that of {holder} '{name}', '{kind}@{_ML}', change\n"
@@ -130,6 +134,14 @@ def _body(edit: NewVersion | UpdateDeployment | UpdateEndpoint) -> Equivalent:
         "}"
     )
     return Equivalent(az, bicep, terraform, verify, f"{_rest('put', edit.target)} --body @before.json")
+
+
+def _deployed(identifier: str) -> str:
+    """How a template reaches the resource group that its resources are looked for in."""
+    parts = identifier.split("/")
+    if "resourceGroups" not in parts:
+        return ""
+    return f"// az deployment group create --subscription {parts[2]} -g {parts[4]} --template-file THIS.bicep\n"
 
 
 def _rest(method: str, identifier: str) -> str:
