@@ -108,7 +108,9 @@ def _pytest(version: str, interpreter: str, arguments: Sequence[str]) -> Outcome
     report = REPORTS / f"{version}.xml"
     report.unlink(missing_ok=True)
     workers = str(min(os.cpu_count() or 1, 8))
-    command = [interpreter, "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *arguments]
+    # a few tests take half a minute: who has nothing left takes over what others have not begun
+    spread = ["-n", workers, "--dist", "worksteal"]
+    command = [interpreter, "-m", "pytest", "-q", *spread, f"--junitxml={report}", *arguments]
     outcome = _run(f"pytest on {version}", command)
     if not report.exists():  # pytest did not get as far as running a test
         return replace(outcome, good=False)

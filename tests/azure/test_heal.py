@@ -18,6 +18,8 @@ from pfdoctor.core.plan.foresee import was_true
 from pfdoctor.core.plan.resource import NewVersion, UpdateDeployment
 from pfdoctor.simulator import Scenario
 
+pytestmark = pytest.mark.once
+
 SCENARIOS = Path(__file__).resolve().parents[2] / "examples" / "scenarios"
 CATALOGUE = catalog.load_full()
 EXPECTED = {file.stem: Scenario.load(file).data["expect"] for file in sorted(SCENARIOS.glob("*.yaml"))}
