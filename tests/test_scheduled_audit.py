@@ -17,6 +17,8 @@ import yaml
 
 from pfdoctor.simulator import Scenario, Simulator
 
+pytestmark = pytest.mark.once
+
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}|\$\(\w+(?:\.\w+)*\)")
 
 

@@ -20,6 +20,8 @@ from pfdoctor.audit.report import AuditReport
 from pfdoctor.audit.text import render
 from pfdoctor.report.style import plain
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:

@@ -16,6 +16,8 @@ import pytest
 
 from pfdoctor.cli.main import main
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 ENDPOINT = (
     "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"

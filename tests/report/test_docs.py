@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator
 from pfdoctor import catalog
 from pfdoctor.core.example import run_examples
 
+pytestmark = pytest.mark.once
+
 README = "".join(
     ["before\n", *(f"<!-- {name} -->\nold\n<!-- /{name} -->\n" for name in ("output", "demo", "rules")), "after\n"]
 )

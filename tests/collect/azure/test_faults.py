@@ -22,6 +22,8 @@ from pfdoctor.collect.azure.target import Target
 from pfdoctor.collect.azure.workspace import read_connection_workspace, read_locks, read_workspace
 from pfdoctor.collect.settle import settle
 
+pytestmark = pytest.mark.once
+
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TARGET = Target(SUBSCRIPTION, "rg-chat", "ws-chat", "chat")
 WORKSPACE = TARGET.workspace_id
