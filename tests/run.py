@@ -8,6 +8,9 @@ Needs what `pip install -e '.[test]'` brings. The other interpreters get virtual
 installed from requirements/dev.txt by hash and kept until that file changes. So does promptflow, which some tests run
 as a program: .venvs/promptflow, on Python 3.11, unless PFDOCTOR_PROMPTFLOW_PYTHON names an interpreter that has it.
 
+The first Python runs everything; the oldest and the newest all but what is marked `once`; those between them the core
+and the reading of files and of Azure. The whole has to fit into twenty minutes.
+
 With CI=true a skipped test is a failure, and so are fewer than two interpreters.
 """
 
@@ -140,8 +143,11 @@ def _elsewhere(version: str, interpreter: str, arguments: Sequence[str]) -> Iter
     yield from outcomes
     if all(outcome.good for outcome in outcomes):
         # What promptflow does depends on its own Python, and what rules make of texts and scenarios on none; both take
-        # long, and the first run has seen them.
-        yield _pytest(version, python, ["-m", "not promptflow and not once", *arguments])
+        # long, and the first run has seen them. Between the oldest Python and the newest, which see all else, only what
+        # leans on Python itself is left: the core, and the reading of files.
+        between = version not in {SUPPORTED[0], SUPPORTED[-1]}
+        where = [] if arguments or not between else ["tests/core", "tests/collect", "tests/cloud"]
+        yield _pytest(version, python, ["-m", "not promptflow and not once", *where, *arguments])
 
 
 def _promptflow() -> Iterator[Outcome]:

@@ -12,6 +12,8 @@ import pytest
 from pfdoctor.cloud.credentials import Credential
 from pfdoctor.cloud.errors import AuthenticationError
 
+pytestmark = pytest.mark.once
+
 COUNT = 12
 REFUSED = {"kind": "status", "status": 401, "code": "ExpiredAuthenticationToken", "message": "It expired."}
 

@@ -18,6 +18,8 @@ import pytest
 from pfdoctor.audit.fleet import Shard
 from pfdoctor.core.model import PfdoctorError
 
+pytestmark = pytest.mark.once
+
 COUNT = 12
 _SKIP = re.compile(r"&?(?:%24|\$)skip[^&]*")
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schema/audit.schema.json").read_text())
@@ -27,7 +29,6 @@ def _report(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-@pytest.mark.once
 def test_killed_at_ten_random_moments_and_resumed(
     small: Any, tmp_path: Path, undisturbed: dict[str, Any], compared: Callable[..., Any]
 ) -> None:

@@ -132,10 +132,15 @@ def sick(request: pytest.FixtureRequest, hospital: Callable[..., Patient]) -> Si
     return Sick(request.param, hospital)
 
 
+def every_other(calls: list[Call], kind: str) -> list[Call]:
+    """Half of the calls for one kind of fault, the other half for the next: each call meets half of the kinds."""
+    return calls[list(FAULTS).index(kind) % 2 :: 2]
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_at_any_call_of_the_steps(sick: Sick, kind: str, tell: Callable[..., Told]) -> None:
     assert len(sick.calls) >= 4
-    for call in sick.calls:
+    for call in sick.calls if sick.name == ROLE else every_other(sick.calls, kind):
         patient = sick.new()
         canned = sick.canned.of(patient)
         patient.limits = patient.limits._replace(read=NO_ANSWER) if "timeout" in kind else patient.limits
@@ -176,7 +181,7 @@ def test_a_fault_at_any_call_of_the_steps(sick: Sick, kind: str, tell: Callable[
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_at_any_call_of_an_undo(sick: Sick, kind: str) -> None:
-    for call in sick.undo_calls:
+    for call in sick.undo_calls if sick.name == ROLE else every_other(sick.undo_calls, kind):
         patient = sick.new()
         assert sick.canned.of(patient).apply(sick.plan).failure is None
         first = len(patient.simulator.requests)

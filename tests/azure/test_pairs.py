@@ -27,7 +27,7 @@ SCENARIOS = ROOT / "examples" / "scenarios"
 CATALOGUE = catalog.load_full()
 TABLE = yaml.safe_load((ROOT / "tests" / "fixtures" / "healing.yaml").read_text(encoding="utf-8"))
 HEALED = [name for name, how in TABLE.items() if how == "plan"]
-SAMPLE = 24
+SAMPLE = 16
 _ABSENT: Any = object()
 
 

@@ -18,6 +18,8 @@ from pfdoctor.cli.main import main
 from pfdoctor.core.plan import to_json as plan_to_json
 from pfdoctor.report.handoff import sheet
 
+pytestmark = pytest.mark.once
+
 ENDPOINT = (
     "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"
     "/providers/Microsoft.MachineLearningServices/workspaces/ws-chat/onlineEndpoints/chat"

@@ -26,6 +26,8 @@ from pfdoctor.core.rule import Catalogue, Symptom
 from pfdoctor.simulator import Scenario, Simulator
 from pfdoctor.simulator.rbac import Permission, Role
 
+pytestmark = pytest.mark.once
+
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-chat"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-chat"

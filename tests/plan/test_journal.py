@@ -16,6 +16,8 @@ import pytest
 from pfdoctor.apply.journal import JournalError
 from pfdoctor.cli.main import main
 
+pytestmark = pytest.mark.once
+
 FAULTY = {"deploy/deployment.yml": ["request_timeout_ms: 90000, ", ""], "flow/requirements.txt": "promptflow==1.17.2\n"}
 YES = ("--yes", "--fix-level", "review")
 

@@ -18,6 +18,8 @@ from pfdoctor.report import fleet_junit, fleet_sarif
 from pfdoctor.report.sarif import MOST_RESULTS
 from pfdoctor.report.summary import Gate
 
+pytestmark = pytest.mark.once
+
 SUSPECTED = finding("image-pull-denied", status="suspected", severity="error")
 WARNING = finding("quota-too-small", severity="warning", source={"id": "/subscriptions/s/vault", "api_version": None})
 WHY = "may not read role assignments (takes Microsoft.Authorization/roleAssignments/read)"

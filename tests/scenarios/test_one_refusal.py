@@ -45,11 +45,9 @@ def verdicts(simulator: Simulator, catalogue: Catalogue) -> dict[str, Status]:
 @pytest.mark.parametrize(
     "name",
     [
-        "healthy-user-assigned",
         "secret-role-missing",
         "environment-without-inference-config",
         "secret-role-eligible-only",
-        "hub",
     ],
 )
 def test_a_verdict_stands_or_is_unknown(name: str, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
