@@ -21,9 +21,8 @@ ENDPOINT = (
     "/providers/Microsoft.MachineLearningServices/workspaces/ws-chat/onlineEndpoints/chat"
 )
 YES = ("--yes", "--fix-level", "review")
-ROLE, VERSION, MIXED = "role", "version", "files and a role"
+VERSION, MIXED = "version", "files and a role"
 SCENARIO = {
-    ROLE: "secret-role-missing-scored",
     VERSION: "environment-route-wrong",
     MIXED: "secret-role-missing-scored",
 }
@@ -47,7 +46,7 @@ class Bed:
         self.repository.root.mkdir()
         self.renew()
         paths = ["work"] if name == MIXED else []
-        score = ["--probe-score", str(SCENARIOS / "request.json")] if name in {ROLE, MIXED} else []
+        score = ["--probe-score", str(SCENARIOS / "request.json")] if name == MIXED else []
         rules = [word for rule in RULES[name] for word in ("--rule", rule)]
         made = self.run("plan", *paths, "-e", ENDPOINT, *score, *rules, "-o", "plan.json", "--no-what-if")
         assert made.code == 0, made.err
@@ -104,7 +103,6 @@ class Bed:
 
 
 RULES = {
-    ROLE: ["secrets-flag-without-grant"],
     VERSION: ["deployed-route-wrong"],
     MIXED: ["secrets-flag-without-grant", "request-timeout-default"],
 }
@@ -116,7 +114,7 @@ def process() -> Iterator[Forks]:
         yield made
 
 
-@pytest.fixture(params=[ROLE, VERSION, MIXED])
+@pytest.fixture(params=[VERSION, MIXED])
 def bed(hospital: Callable[..., Patient], process: Forks, tmp_path: Path, request: pytest.FixtureRequest) -> Bed:
     return Bed(request.param, hospital, process, tmp_path)
 
