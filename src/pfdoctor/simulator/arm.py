@@ -61,6 +61,9 @@ class Arm:
             answer = await self._answer(request, headers)
         except ArmError as error:
             answer = Answer(error.status, error.body(), error.headers)
+        except ConnectionError:
+            # whoever asked went away in the middle of it, and reads no answer
+            answer = Answer(499, None)
         except Exception:  # noqa: BLE001 - a fault of the simulator's own: logged, and answered as ARM would
             _LOG.exception("%s %s", request.method, request.path_qs)
             failure = ArmError(500, "InternalServerError", "The simulator failed at this request; its log says why.")
