@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -40,9 +40,18 @@ class Fleet:
         self.environment = dict(simulator.environment)
         self._files = 0
 
-    def audit(self, scope: Any = None, *, shard: Any = None, state: Path | None = None, **how: Any) -> Any:
-        """The report of one audit; `state` names its file."""
+    def audit(
+        self,
+        scope: Any = None,
+        *,
+        shard: Any = None,
+        state: Path | None = None,
+        examine: Callable[[Any], Any] | None = None,
+        **how: Any,
+    ) -> Any:
+        """The report of one audit; `state` names its file, `examine` what to make of the facts of a case."""
         from pfdoctor.audit.engine import audit, meant
+        from pfdoctor.audit.examined import examined
         from pfdoctor.audit.how import How
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.audit.scope import Scope
@@ -61,10 +70,12 @@ class Fleet:
         kept = State(state or self.folder / f"state-{self._files}.jsonl", header)
         limits = Limits(request=20.0, backoff=0.0, sleep=_no_sleep)
 
-        async def examine(facts: Any) -> Any:
-            return diagnose(facts, catalogue)
+        result_of = examine or (lambda facts: diagnose(facts, catalogue))
 
-        settings = How(examine, catalogue.symptoms, self.environment, limits=limits)._replace(**how)
+        async def examine_all(read: Any) -> Any:
+            return examined(read, result_of)
+
+        settings = How(examine_all, catalogue.symptoms, self.environment, limits=limits)._replace(**how)
 
         async def go() -> None:
             async with make_credential("managed-identity", cloud, self.environment, None) as credential:

@@ -33,7 +33,7 @@ def _found(tiny: Any, **scope: Any) -> list[int]:
     return sorted(int(one["name"].removeprefix("chat-")) for one in report["endpoints"])
 
 
-async def _nothing(facts: Any) -> Any:
+def _nothing(facts: Any) -> Any:
     from pfdoctor.core.model import CaseResult
 
     return CaseResult(facts.case["name"], "deployment", (), (), {})

@@ -42,7 +42,8 @@ async def _audit(
     scope: Scope, shard: Shard | None, state: State, cloud: Cloud, credential: Credential, how: How
 ) -> None:
     begun = how.limits.clock()
-    caller = await credential.caller(cloud.arm_scope)
+    # without a login there is nothing to begin
+    await credential.caller(cloud.arm_scope)
     pacing = PacingPolicy(how.limits.sleep, how.limits.clock)
     pipeline = arm_pipeline(
         cloud, credential, how.environment, how.limits._replace(connections=how.concurrency), pacing=pacing
@@ -64,7 +65,7 @@ async def _audit(
             from pfdoctor.audit.look import Looking
 
             try:
-                await Looking(state, reader, shared, caller, login, how).run(meant(state, shard))
+                await Looking(state, reader, shared, login, how).run(meant(state, shard))
             finally:
                 await shared.close()
     finally:

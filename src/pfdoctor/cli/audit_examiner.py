@@ -12,14 +12,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pfdoctor.cli.output import say
-from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult
 from pfdoctor.report.style import visible
 
-Examine = Callable[[Facts], CaseResult]
+if TYPE_CHECKING:
+    from pfdoctor.audit.examined import Examined, Read
+
+Examine = Callable[["Read"], "Examined"]
 _MOST = 8
 
 _examine: Examine | None = None
@@ -31,7 +32,7 @@ class BrokenError(Exception):
 
 
 class Examiner:
-    """Called with the facts of a case, gives what they come to. Raises BrokenError for a bug of ours.
+    """Called with what was read of an endpoint, gives what it comes to. Raises BrokenError for a bug of ours.
 
     To be entered before any thread is started, for it forks.
     """
@@ -40,11 +41,11 @@ class Examiner:
         self._examine = examine
         self._pool: Pool | None = None
 
-    async def __call__(self, facts: Facts) -> CaseResult:
+    async def __call__(self, read: Read) -> Examined:
         if self._pool is None:
-            return _guarded(self._examine, facts)
+            return _guarded(self._examine, read)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[CaseResult] = loop.create_future()
+        answer: asyncio.Future[Examined] = loop.create_future()
 
         def settle(action: Callable[[Any], None], value: Any) -> None:
             if not answer.done():
@@ -56,7 +57,7 @@ class Examiner:
 
         self._pool.apply_async(
             _in_worker,
-            (facts,),
+            (read,),
             callback=lambda result: tell(answer.set_result, result),
             error_callback=lambda error: tell(answer.set_exception, error),
         )
@@ -93,20 +94,20 @@ def _begin(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _in_worker(facts: Facts) -> CaseResult:
+def _in_worker(read: Read) -> Examined:
     if _examine is None:
         raise RuntimeError("a worker was started without work")
-    return _guarded(_examine, facts)
+    return _guarded(_examine, read)
 
 
 _told: set[tuple[str, int]] = set()
 
 
-def _guarded(examine: Examine, facts: Facts) -> CaseResult:
+def _guarded(examine: Examine, read: Read) -> Examined:
     try:
-        return examine(facts)
+        return examine(read)
     except Exception as error:  # noqa: BLE001 - a bug of ours at one endpoint must not cost the report of the others
-        raise BrokenError(broke(str(facts.case["name"]), error)) from None
+        raise BrokenError(broke(read.endpoint.id, error)) from None
 
 
 def broke(name: str, error: Exception) -> str:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from pfdoctor.cli.audit_deliver import write_line
 from pfdoctor.cli.output import say, sink
 from pfdoctor.core.diagnose import diagnose
-from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult, Json, Unknown
+from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.style import visible
 
 if TYPE_CHECKING:
+    from pfdoctor.audit.examined import Examined, Read
     from pfdoctor.audit.fleet import Endpoint, Shard
     from pfdoctor.audit.report import AuditReport, Cut
     from pfdoctor.audit.scope import Scope
@@ -52,8 +52,10 @@ class AuditRun(NamedTuple):
     rules: tuple[Rule, ...]
     wanted: Wanted
 
-    def examine(self, facts: Facts) -> CaseResult:
-        return diagnose(facts, self.catalogue, self.rules)
+    def examine(self, read: Read) -> Examined:
+        from pfdoctor.audit.examined import examined
+
+        return examined(read, lambda facts: diagnose(facts, self.catalogue, self.rules))
 
     @contextmanager
     def open(self, *, progress: bool) -> Iterator[Audited]:

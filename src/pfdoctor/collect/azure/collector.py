@@ -100,9 +100,12 @@ async def collect(target: Target, cloud: Cloud, credential: Credential, how: Col
 
 
 async def collect_through(
-    reader: Reader, target: Target, caller: Caller, how: Collection, login: tuple[Cloud, Credential]
+    reader: Reader, target: Target, caller: Caller | Unknown, how: Collection, login: tuple[Cloud, Credential]
 ) -> list[Facts]:
-    """The same through a reader of the caller's, who closes it. Raises what `collect` raises."""
+    """The same through a reader that whoever calls closes. Raises what `collect` raises.
+
+    The caller is taken for the person who deploys; where they are unknown, nothing is asked about their roles.
+    """
     return await _Run(reader, target, *login, how).collect(caller)
 
 
@@ -117,7 +120,7 @@ class _Run:
         self._how = how
         self._now = how.now()
 
-    async def collect(self, caller: Caller) -> list[Facts]:
+    async def collect(self, caller: Caller | Unknown) -> list[Facts]:
         reader, target = self._reader, self._target
         self._how.progress(f"reading {target.endpoint} in {target.workspace}")
         # what depends on nothing is asked for while the endpoint is being looked for
@@ -141,7 +144,7 @@ class _Run:
             await end([*shared.values(), *cases])
 
     async def _case(
-        self, found: Found, name: str | None, caller: Caller, shared: dict[str, asyncio.Task[Json]]
+        self, found: Found, name: str | None, caller: Caller | Unknown, shared: dict[str, asyncio.Task[Json]]
     ) -> Facts:
         target = self._target
         is_planned = name is None and self._how.planned
@@ -204,7 +207,12 @@ class _Run:
         return read_deployment(reading.body, reading.source, self._target.endpoint, traffic)
 
     async def _view(
-        self, found: Found, endpoint: Json, deployment: Json, caller: Caller, shared: dict[str, asyncio.Task[Json]]
+        self,
+        found: Found,
+        endpoint: Json,
+        deployment: Json,
+        caller: Caller | Unknown,
+        shared: dict[str, asyncio.Task[Json]],
     ) -> dict[str, Json]:
         reader, subscription = self._reader, self._target.subscription
         variables = _of(deployment, "environment_variables")
@@ -227,7 +235,7 @@ class _Run:
                 "connections": connected[1],
                 "connection_workspace": connected[0],
                 "identity": keep(identity),
-                "caller": caller._asdict(),
+                "caller": caller.to_json() if isinstance(caller, Unknown) else caller._asdict(),
                 "quota": quota,
             }
             view |= {key: await shared[key] for key in ("workspace", "datastores", "providers")}
@@ -239,7 +247,7 @@ class _Run:
         finally:
             await end(early.values())
 
-    async def _early(self, found: Found, caller: Caller, shared: dict[str, asyncio.Task[Json]]) -> Json:
+    async def _early(self, found: Found, caller: Caller | Unknown, shared: dict[str, asyncio.Task[Json]]) -> Json:
         """Begins to read role assignments where the first answers tell already that they will be needed.
 
         The facts are put together later, of readings that are then already there.
@@ -247,7 +255,7 @@ class _Run:
         registry = Body(found.workspace.body).child("properties").raw("containerRegistry")
         # where the deployment names another workspace, its connections are known too late to be of use here
         scopes = likely_scopes(self._target.workspace_id, registry, await shared["connections"])
-        principals = Principals(told_principal(found.endpoint), caller.principal_id, frozenset())
+        principals = Principals(told_principal(found.endpoint), _id_of(caller), frozenset())
         return await read_authorization(self._reader, scopes, principals, self._target.subscription)
 
     @staticmethod
@@ -345,8 +353,12 @@ def _first(*values: Json) -> Json:
     return next((one for one in values if isinstance(one, str)), values[0])
 
 
-def _principals(view: dict[str, Json], caller: Caller) -> Principals:
+def _id_of(caller: Caller | Unknown) -> str | None:
+    return None if isinstance(caller, Unknown) else caller.principal_id
+
+
+def _principals(view: dict[str, Json], caller: Caller | Unknown) -> Principals:
     endpoint = _of(view["identity"], "principal_id")
-    seen = (endpoint, caller.principal_id, _of(view["workspace"], "principal_id"))
+    seen = (endpoint, _id_of(caller), _of(view["workspace"], "principal_id"))
     known = frozenset(one.lower() for one in seen if isinstance(one, str))
-    return Principals(endpoint, caller.principal_id, known)
+    return Principals(endpoint, _id_of(caller), known)
