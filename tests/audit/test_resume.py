@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
 import re
 import signal
@@ -16,6 +18,8 @@ import jsonschema
 import pytest
 
 from pfdoctor.audit.fleet import Shard
+from pfdoctor.audit.inventory import Inventory
+from pfdoctor.audit.state import State
 from pfdoctor.core.model import PfdoctorError
 
 pytestmark = pytest.mark.once
@@ -152,6 +156,28 @@ def test_a_line_that_was_cut_off_is_made_again(
     own = [one.path for one in small.simulator.requests if "/onlineEndpoints/" in one.path]
     # metrics are those of the last hour, whichever that is
     assert not [one for one in own if not one.endswith("/metrics")], "only examined again"
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = {"scope": {}, "shard": None, "started_at": "2026-01-01T00:00:00Z"}
+    path = tmp_path / "state.jsonl"
+    state = State(path, header)
+    write = os.write
+
+    def full(file: int, data: bytes) -> int:
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data[:20])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", full)
+        with pytest.raises(PfdoctorError, match="No space left on device"):
+            state.set_inventory(Inventory((), ()))
+    state.close_session(3, 0, 1.0)
+    state.close()
+    again = State(path, header)
+    assert (again.requests, again.inventory) == (3, None)
+    again.close()
 
 
 def test_the_state_of_another_audit_is_refused(small: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, KeysView
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,11 +21,12 @@ from pfdoctor.audit.record import order
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.cloud.shared import Key, Shared
 from pfdoctor.core.model import Json, PfdoctorError, Source, Unknown
-from pfdoctor.core.redact import redact_value
+from pfdoctor.core.redact import is_clean
 from pfdoctor.report.json import encode
 
 SCHEMA_NAME = "pfdoctor/audit-state/v1"
 
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _SHOWN_KEYS = ("InstrumentationKey", "ConnectionString")
 _LONG = 100_000
 """Characters of a log that it costs less to read again than to look through for secrets and write."""
@@ -44,9 +46,10 @@ class State:
         self._readings: list[int] = []
         self._kept: set[Key] = set()
         self._own: dict[str, list[int]] = {}
+        self._end = 0
         try:
             # role assignments are in it: for nobody else's eyes
-            self._file: IO[bytes] = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+            self._file: IO[bytes] = os.fdopen(os.open(path, _FLAGS, 0o600), "r+b")
         except OSError as error:
             raise PfdoctorError(f"cannot open the state file {path}: {error.strerror}") from error
         try:
@@ -127,12 +130,18 @@ class State:
             return  # a file system without locks
 
     def _append(self, line: dict[str, Json]) -> int:
-        offset = self._file.seek(0, os.SEEK_END)
+        """Writes the line, past the buffer that is read through; where it begins."""
+        offset, data = self._end, f"{encode(line)}\n".encode()
+        rest = data
         try:
-            self._file.write(encode(line).encode() + b"\n")
-            self._file.flush()
+            while rest:
+                rest = rest[os.write(self._file.fileno(), rest) :]
         except OSError as error:
+            # what a full disk took of it must not stand before what comes later
+            with suppress(OSError):
+                os.truncate(self._file.fileno(), offset)
             raise PfdoctorError(f"cannot write the state file {self.path}: {error.strerror}") from error
+        self._end += len(data)
         return offset
 
     def _line(self, offset: int) -> dict[str, Json]:
@@ -162,6 +171,7 @@ class State:
             end = self._file.tell()
         # a line that was cut off by the end of the audit
         self._file.truncate(end)
+        self._end = end
 
     def _check(self, first: bytes, header: dict[str, Json]) -> None:
         try:
@@ -200,8 +210,7 @@ def _is_fit(reading: Reading) -> bool:
     content = reading.body.get("content") if reading.body is not None else None
     if isinstance(content, str) and len(content) > _LONG:
         return False
-    value = _plain(reading)
-    return bool(redact_value(value) == value)
+    return is_clean(_plain(reading))
 
 
 def _plain(reading: Reading) -> Json:
