@@ -159,7 +159,7 @@ def test_a_line_that_was_cut_off_is_made_again(
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    header = {"scope": {}, "shard": None, "started_at": "2026-01-01T00:00:00Z"}
+    header: dict[str, Any] = {"scope": {}, "shard": None, "started_at": "2026-01-01T00:00:00Z"}
     path = tmp_path / "state.jsonl"
     state = State(path, header)
     write = os.write
