@@ -95,7 +95,8 @@ class Fleet:
                 "complete": len(kept.done) == len(meant(kept, shard)) and not problems,
                 "cloud": cloud.resource_manager,
             }
-            report = make_report(Run(header["scope"], header["shard"], run, problems), kept.entries, Gate())
+            described = Run(header["scope"], header["shard"], sorted(catalogue.rules), run, problems)
+            report = make_report(described, kept.entries, Gate())
             return json.loads("".join(report.chunks()))
         finally:
             kept.close()

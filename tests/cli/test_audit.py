@@ -60,4 +60,4 @@ def test_a_part_that_is_no_report_is_refused(tmp_path: Path, capsys: pytest.Capt
     file = tmp_path / "part.json"
     file.write_text("[]")
     assert main(["audit", "merge", str(file)]) == 2
-    assert "is no report of `pfdoctor audit --format json`" in capsys.readouterr().err
+    assert "is no report of pfdoctor audit --format json" in capsys.readouterr().err

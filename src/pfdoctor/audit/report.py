@@ -34,7 +34,7 @@ class AuditReport(NamedTuple):
     def chunks(self) -> Iterator[str]:
         """The document as JSON text in pieces: each key of the top level, problem and endpoint on a line of its own."""
         for number, (key, value) in enumerate(self.head.items()):
-            listed = isinstance(value, list) and value
+            listed = key == "problems" and value
             body = "[\n" + ",\n".join(map(encode, value)) + "\n]" if listed else encode(value)
             yield f"{',' if number else '{'}\n{encode(key)}: {body}"
         yield ',\n"endpoints": ['
@@ -53,10 +53,11 @@ class Cut(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What the audit was: the schema's scope, shard, run and problems, and what cut it."""
+    """What the audit was: the schema's scope, shard, rules, run and problems, and what cut it."""
 
     scope: dict[str, Json]
     shard: dict[str, Json] | None
+    rules: list[str]
     run: dict[str, Json]
     problems: list[dict[str, Json]]
     cut: Cut | None = None
@@ -69,6 +70,7 @@ def make_report(run: Run, entries: Entries, gate: Gate) -> AuditReport:
         "version": pfdoctor.__version__,
         "scope": run.scope,
         "shard": run.shard,
+        "rules": run.rules,
         "run": run.run,
         "summary": _summary(entries(), run, gate),
         "problems": sorted(run.problems, key=lambda one: (one["path"], one["problem"])),

@@ -148,7 +148,8 @@ class Audited:
         }
         if inventory is not None and not inventory.endpoints and not inventory.problems:
             say(f"error: no endpoint in the scope: {visible(why_empty(self._run.wanted.scope, inventory))}")
-        described = Run(self._header["scope"], self._header["shard"], run, self._problems(), self.cut)
+        rules = sorted(rule.id for rule in self._run.rules)
+        described = Run(self._header["scope"], self._header["shard"], rules, run, self._problems(), self.cut)
         return make_report(described, self._entries, gate)
 
     def _look(self, sinks: Sequence[Sink]) -> Cut | None:
