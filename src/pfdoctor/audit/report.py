@@ -50,6 +50,7 @@ class Cut(NamedTuple):
 
     reason: Unknown
     exit_code: int
+    exit_reason: str
 
 
 class Run(NamedTuple):
@@ -136,11 +137,11 @@ _NOT_THERE = "not-found"
 def _exit(worst: Severity | None, gate: Gate, seen: _Seen, run: Run) -> tuple[int, str]:
     """The exit code by the precedence of docs/exit-codes.md, and why."""
     if run.cut is not None and run.cut.exit_code == INTERRUPTED:
-        return INTERRUPTED, "interrupted"
+        return INTERRUPTED, run.cut.exit_reason
     if seen.broken:
         return 3, f"internal error at {count(seen.broken, 'endpoint')}"
     if run.cut is not None:
-        return run.cut.exit_code, "the login ended before the audit did"
+        return run.cut.exit_code, run.cut.exit_reason
     if not seen.present:
         return _of_nothing(run, gate)
     if seen.not_allowed == seen.present:
@@ -154,7 +155,9 @@ def _exit(worst: Severity | None, gate: Gate, seen: _Seen, run: Run) -> tuple[in
         return 1, f"findings at or above {gate.fail_on}"
     if incomplete:
         return 6, missing or "not everything could be decided"
-    return 0, "no findings" if worst is None else f"no proven finding at or above {gate.fail_on or 'never'}"
+    if gate.fail_on is None and worst is not None:
+        return 0, "--fail-on never"
+    return 0, "no findings" if worst is None else f"no proven finding at or above {gate.fail_on}"
 
 
 def _of_nothing(run: Run, gate: Gate) -> tuple[int, str]:

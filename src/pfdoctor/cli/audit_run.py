@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pfdoctor.cli.audit_deliver import write_line
 from pfdoctor.cli.output import say, sink
 from pfdoctor.core.diagnose import diagnose
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.model import Json, PfdoctorError, Unknown
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.style import visible
 
@@ -155,6 +155,7 @@ class Audited:
     def _look(self, sinks: Sequence[Sink]) -> Cut | None:
         """Looks at the endpoints that are left; what cut it."""
         from pfdoctor.audit.report import INTERRUPTED, Cut
+        from pfdoctor.audit.state import StateError
         from pfdoctor.cli.audit_examiner import Examiner
         from pfdoctor.cli.audit_progress import AuditBar
         from pfdoctor.cli.interrupt import run
@@ -176,12 +177,19 @@ class Audited:
                 bar.stop()
                 say(f"error: {visible(str(error))}")
                 say(f"cut off: {self.progress_so_far()}")
-                return Cut(Unknown("unauthenticated", f"not read: {error}"), error.exit_code)
-            return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED)
+                reason = Unknown("unauthenticated", f"not read: {error}")
+                return Cut(reason, error.exit_code, "the login ended before the audit did")
+            except StateError as error:
+                bar.stop()
+                say(f"error: {visible(str(error))}")
+                say(f"cut off: {self.progress_so_far()}")
+                return Cut(Unknown("not-kept", f"not read: {error}"), error.exit_code, "the state cannot be written")
+            return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED, "interrupted")
 
     async def _audit(self, examiner: Examiner, bar: AuditBar, sinks: Sequence[Sink]) -> None:
         from pfdoctor.audit.engine import audit
         from pfdoctor.audit.how import How
+        from pfdoctor.audit.state import StateError
         from pfdoctor.cli.audit_examiner import broke
         from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.pipeline import Limits
@@ -190,11 +198,16 @@ class Audited:
             write_line(sinks, entry)
             bar(entry, done, total)
 
+        def broken(name: str, error: Exception) -> str:
+            if isinstance(error, StateError):
+                raise error  # no bug at this endpoint, and the next ones would fare no better
+            return broke(name, error)
+
         wanted, cloud = self._run.wanted, self._cloud
         # waiting in the queue of a throttled subscription is no reason to give up
         limits = Limits(read=wanted.timeout, request=3600.0)
         symptoms = self._run.catalogue.symptoms
-        how = How(examiner, symptoms, os.environ, wanted.concurrency, wanted.metrics, limits, told=told, broke=broke)
+        how = How(examiner, symptoms, os.environ, wanted.concurrency, wanted.metrics, limits, told=told, broke=broken)
         trust = os.environ.get("REQUESTS_CA_BUNDLE")
         async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
             await audit(wanted.scope, wanted.shard, self._state, cloud, credential, how)
@@ -233,7 +246,12 @@ def _own_state() -> Path:
     from pfdoctor.cli.crash import state_directory
 
     folder = state_directory()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PfdoctorError(
+            f"cannot make {folder}, for the state: {error.strerror}. Name a file with --resume"
+        ) from error
     return folder / f"audit-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.jsonl"
 
 
