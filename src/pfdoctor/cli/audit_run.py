@@ -123,7 +123,7 @@ class Audited:
         A signal, or a login that ends, cuts it: then the endpoints that are left are unknown in the report. Raises
         what `pfdoctor.audit.engine.audit` raises before it knows of any endpoint.
         """
-        from pfdoctor.audit.inventory import why_empty
+        from pfdoctor.audit.inventory import unmatched, why_empty
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.cloud.reader import utc_now
 
@@ -148,6 +148,9 @@ class Audited:
         }
         if inventory is not None and not inventory.endpoints and not inventory.problems:
             say(f"error: no endpoint in the scope: {visible(why_empty(self._run.wanted.scope, inventory))}")
+        elif inventory is not None and not inventory.problems:
+            for named in unmatched(self._run.wanted.scope, inventory):
+                say(visible(f"note: no endpoint in the scope is of {named}: is it spelt as in Azure?"))
         rules = sorted(rule.id for rule in self._run.rules)
         described = Run(self._header["scope"], self._header["shard"], rules, run, self._problems(), self.cut)
         return make_report(described, self._entries, gate)
