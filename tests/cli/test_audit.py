@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from tests.report.audits import audit, endpoint, finding
 
 from pfdoctor.cli.audit_progress import Estimate, duration
 from pfdoctor.cli.main import main
@@ -44,6 +46,9 @@ def test_a_duration_is_no_more_exact_than_it_can_be(seconds: float, said: str) -
         (["--format", "yaml"], "it is one of text, json, jsonl"),
         # what would keep the report from being told is told before an hour is spent on it
         (["--format", "json", "--output", "nowhere/audit.json"], "there is no folder nowhere"),
+        (["--format", "json", "--output", "."], "it is a folder"),
+        (["-f", "json", "-o", "a", "-f", "text", "-o", "./a"], "two formats go to a"),
+        (["--shard", "1/" + "9" * 5000], "it is I/N"),
         (["--since", "nowhere.json", "--format", "markdown"], "cannot read nowhere.json"),
         (["--since", "nowhere.json"], "--since is for --format markdown"),
     ],
@@ -61,3 +66,13 @@ def test_a_part_that_is_no_report_is_refused(tmp_path: Path, capsys: pytest.Capt
     file.write_text("[]")
     assert main(["audit", "merge", str(file)]) == 2
     assert "is no report of pfdoctor audit --format json" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_one_output_that_is_full_leaves_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    part, after = tmp_path / "part.json", tmp_path / "after.md"
+    part.write_text(json.dumps(audit(endpoint("a", finding()))))
+    arguments = ["-f", "json", "-o", "/dev/full", "-f", "markdown", "-o", str(after)]
+    assert main(["audit", "merge", str(part), *arguments]) == 2
+    assert "cannot write /dev/full: No space left on device" in capsys.readouterr().err
+    assert "1 error" in after.read_text()
