@@ -9,6 +9,8 @@ import random
 import re
 import resource
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -128,6 +130,48 @@ def test_a_state_that_nobody_named_is_named_when_the_audit_is_cut(small: Any, wa
     assert ran.returncode == 1
     assert "going on with the audit of 20" in ran.stderr
     assert not state.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_cut_before_it_has_begun_it_still_reports(number: signal.Signals, small: Any, tmp_path: Path) -> None:
+    output = tmp_path / "report.json"
+    environment = small.variables()
+    kill = f"os.kill(os.getpid(), {int(number)})"
+    begin = (
+        "import os, pfdoctor.cli.own_rules as rules; load = rules.load;"
+        f"rules.load = lambda of: ({kill}, {kill}, load(of))[2];"
+        "from pfdoctor.cli.main import run; run()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", begin, "audit", "--format", "json", "--output", str(output)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (130, "pfdoctor: interrupted: 0 endpoints are done\n")
+    report = _report(output)
+    jsonschema.validate(report, SCHEMA)
+    assert report["summary"]["exit_code"] == 130
+    assert [one["problem"] for one in report["problems"]] == ["interrupted"]
+    assert not report["run"]["complete"]
+
+
+def test_a_group_that_is_ended_tells_its_report(small: Any, tmp_path: Path, waited: Callable[..., None]) -> None:
+    """As `timeout` does it: the process, and at once the group that it is in, with the processes that it began."""
+    state, output = tmp_path / "state.jsonl", tmp_path / "report.json"
+    small.simulator.inject({"path": "chat-000000[6-9]|chat-000001"}, {"kind": "slow", "seconds": 2.5})
+    process = small.begin("--format", "json", "--output", str(output), "--resume", str(state), start_new_session=True)
+    waited(state, 2)
+    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGTERM)
+    begun = time.monotonic()
+    _, told = process.communicate(timeout=30)
+    small.simulator.clear_faults()
+    assert process.returncode == 130, told
+    assert time.monotonic() - begun < 1.5
+    assert len(_report(output)["endpoints"]) == COUNT
 
 
 def test_two_audits_cannot_write_one_state(small: Any, tmp_path: Path, waited: Callable[..., None]) -> None:

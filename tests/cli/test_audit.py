@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
+from multiprocessing import active_children
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from tests.report.audits import audit, endpoint, finding
 
+from pfdoctor.cli.audit_examiner import Examiner
 from pfdoctor.cli.audit_progress import Estimate, duration
 from pfdoctor.cli.main import main
 
@@ -76,3 +82,20 @@ def test_one_output_that_is_full_leaves_the_others(tmp_path: Path, capsys: pytes
     assert main(["audit", "merge", str(part), *arguments]) == 2
     assert "cannot write /dev/full: No space left on device" in capsys.readouterr().err
     assert "1 error" in after.read_text()
+
+
+def test_a_worker_that_is_killed_costs_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pfdoctor.cli.audit_examiner._PATIENCE", 0.3)
+    parent = os.getpid()
+
+    def examine(read: Any) -> Any:
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read
+
+    async def both(examiner: Examiner) -> list[Any]:
+        return [await examiner(cast("Any", name)) for name in ("first", "second")]
+
+    with Examiner(examine) as examiner:
+        assert asyncio.run(both(examiner)) == ["first", "second"]
+    assert not active_children()

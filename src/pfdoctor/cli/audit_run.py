@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pfdoctor.audit.state import State
     from pfdoctor.cli.audit_examiner import Examiner
     from pfdoctor.cli.audit_progress import AuditBar
+    from pfdoctor.cli.interrupt import Signals
     from pfdoctor.cli.output import Sink
     from pfdoctor.cloud.clouds import Cloud
     from pfdoctor.report.summary import Gate
@@ -58,13 +59,13 @@ class AuditRun(NamedTuple):
         return examined(read, lambda facts: diagnose(facts, self.catalogue, self.rules))
 
     @contextmanager
-    def open(self, *, progress: bool) -> Iterator[Audited]:
-        """The audit, with its state open. The state goes when the audit was made and told to its end.
+    def open(self, signals: Signals, *, progress: bool) -> Iterator[Audited]:
+        """The audit, with its state open; `signals` end it in order.
 
-        A state that was left where `--resume` names it would be taken for the beginning of the next audit.
+        The state goes when the audit was made and told to its end: one that was left where `--resume` names it would be
+        taken for the beginning of the next audit.
         """
         from pfdoctor.audit.state import State
-        from pfdoctor.cli.interrupt import terminable
         from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.reader import utc_now
 
@@ -79,13 +80,12 @@ class AuditRun(NamedTuple):
             "started_at": utc_now(),
         }
         state = State(wanted.resume or _own_state(), header)
-        audited = Audited(self, cloud, state, header, progress)
+        audited = Audited(self, cloud, state, header, signals, progress=progress)
         if state.done:
             say(f"going on with the audit of {state.started_at}: {audited.progress_so_far()}")
         whole = False
         try:
-            with terminable():
-                yield audited
+            yield audited
             whole = audited.cut is None
         finally:
             state.close()
@@ -103,11 +103,14 @@ class AuditRun(NamedTuple):
 class Audited:
     """An audit under way; `cut` is what ended it before its end."""
 
-    def __init__(self, run: AuditRun, cloud: Cloud, state: State, header: dict[str, Json], progress: bool) -> None:
+    def __init__(
+        self, run: AuditRun, cloud: Cloud, state: State, header: dict[str, Json], signals: Signals, *, progress: bool
+    ) -> None:
         self._run = run
         self._cloud = cloud
         self._state = state
         self._header = header
+        self._signals = signals
         self._progress = progress
         self.cut: Cut | None = None
 
@@ -161,7 +164,6 @@ class Audited:
         from pfdoctor.audit.state import StateError
         from pfdoctor.cli.audit_examiner import Examiner
         from pfdoctor.cli.audit_progress import AuditBar
-        from pfdoctor.cli.interrupt import run
         from pfdoctor.cloud.errors import AuthenticationError
 
         # the examiner first: it forks
@@ -172,7 +174,7 @@ class Audited:
                 say(f"interrupted: {self.progress_so_far()}")
 
             try:
-                if run(self._audit(examiner, bar, sinks), interrupted):
+                if self._signals.run(self._audit(examiner, bar, sinks), interrupted):
                     return None
             except AuthenticationError as error:
                 if self._state.inventory is None:
