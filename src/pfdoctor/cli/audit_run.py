@@ -63,8 +63,19 @@ class AuditRun(NamedTuple):
 
         A state that was left where `--resume` names it would be taken for the beginning of the next audit.
         """
-        from pfdoctor.audit.state import State
+        from pfdoctor.cli.audit_begin import begin
+        from pfdoctor.cli.audit_examiner import Examiner
         from pfdoctor.cli.interrupt import terminable
+
+        # the examiner first: it forks
+        with terminable(), Examiner(self.examine) as examiner:
+            begin(self.catalogue.symptoms)
+            with self._state(examiner, progress=progress) as audited:
+                yield audited
+
+    @contextmanager
+    def _state(self, examiner: Examiner, *, progress: bool) -> Iterator[Audited]:
+        from pfdoctor.audit.state import State
         from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.reader import utc_now
 
@@ -79,13 +90,12 @@ class AuditRun(NamedTuple):
             "started_at": utc_now(),
         }
         state = State(wanted.resume or _own_state(), header)
-        audited = Audited(self, cloud, state, header, progress)
+        audited = Audited(self, cloud, state, header, examiner, progress)
         if state.done:
             say(f"going on with the audit of {state.started_at}: {audited.progress_so_far()}")
         whole = False
         try:
-            with terminable():
-                yield audited
+            yield audited
             whole = audited.cut is None
         finally:
             state.close()
@@ -103,11 +113,20 @@ class AuditRun(NamedTuple):
 class Audited:
     """An audit under way; `cut` is what ended it before its end."""
 
-    def __init__(self, run: AuditRun, cloud: Cloud, state: State, header: dict[str, Json], progress: bool) -> None:
+    def __init__(
+        self,
+        run: AuditRun,
+        cloud: Cloud,
+        state: State,
+        header: dict[str, Json],
+        examiner: Examiner,
+        progress: bool,
+    ) -> None:
         self._run = run
         self._cloud = cloud
         self._state = state
         self._header = header
+        self._examiner = examiner
         self._progress = progress
         self.cut: Cut | None = None
 
@@ -154,20 +173,18 @@ class Audited:
     def _look(self, sinks: Sequence[Sink]) -> Cut | None:
         """Looks at the endpoints that are left; what cut it."""
         from pfdoctor.audit.report import INTERRUPTED, Cut
-        from pfdoctor.cli.audit_examiner import Examiner
         from pfdoctor.cli.audit_progress import AuditBar
         from pfdoctor.cli.interrupt import run
         from pfdoctor.cloud.errors import AuthenticationError
 
-        # the examiner first: it forks
-        with Examiner(self._run.examine) as examiner, AuditBar(wanted=self._progress) as bar:
+        with AuditBar(wanted=self._progress) as bar:
 
             def interrupted() -> None:
                 bar.stop()
                 say(f"interrupted: {self.progress_so_far()}")
 
             try:
-                if run(self._audit(examiner, bar, sinks), interrupted):
+                if run(self._audit(bar, sinks), interrupted):
                     return None
             except AuthenticationError as error:
                 if self._state.inventory is None:
@@ -178,7 +195,7 @@ class Audited:
                 return Cut(Unknown("unauthenticated", f"not read: {error}"), error.exit_code)
             return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED)
 
-    async def _audit(self, examiner: Examiner, bar: AuditBar, sinks: Sequence[Sink]) -> None:
+    async def _audit(self, bar: AuditBar, sinks: Sequence[Sink]) -> None:
         from pfdoctor.audit.engine import audit
         from pfdoctor.audit.how import How
         from pfdoctor.cli.audit_examiner import broke
@@ -193,7 +210,8 @@ class Audited:
         # waiting in the queue of a throttled subscription is no reason to give up
         limits = Limits(read=wanted.timeout, request=3600.0)
         symptoms = self._run.catalogue.symptoms
-        how = How(examiner, symptoms, os.environ, wanted.concurrency, wanted.metrics, limits, told=told, broke=broke)
+        options = (wanted.concurrency, wanted.metrics, limits)
+        how = How(self._examiner, symptoms, os.environ, *options, told=told, broke=broke)
         trust = os.environ.get("REQUESTS_CA_BUNDLE")
         async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
             await audit(wanted.scope, wanted.shard, self._state, cloud, credential, how)
