@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Examine = Callable[["Read"], "Examined"]
 _MOST = 8
 
-_examine: Examine | None = None
+Prepare = Callable[[], None]
+
+_work: tuple[Examine, Prepare] | None = None
 """What the forked workers inherit."""
 
 
@@ -34,11 +36,12 @@ class BrokenError(Exception):
 class Examiner:
     """Called with what was read of an endpoint, gives what it comes to. Raises BrokenError for a bug of ours.
 
-    To be entered before any thread is started, for it forks.
+    To be entered before any thread is started, for it forks. `prepare` is run where `examine` will be, early.
     """
 
-    def __init__(self, examine: Examine) -> None:
+    def __init__(self, examine: Examine, prepare: Prepare) -> None:
         self._examine = examine
+        self._prepare = prepare
         self._pool: Pool | None = None
 
     async def __call__(self, read: Read) -> Examined:
@@ -66,13 +69,13 @@ class Examiner:
     def __enter__(self) -> Examiner:  # noqa: PYI034 - Self needs Python 3.11
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         if sys.platform == "linux" and cores > 1:
-            global _examine  # noqa: PLW0603 - a fork inherits globals, and nothing else can be handed over without copying
-            _examine = self._examine
+            global _work  # noqa: PLW0603 - a fork inherits globals, and nothing else can be handed over without copying
+            _work = (self._examine, self._prepare)
             try:
                 # one core is left to the reading
                 self._pool = get_context("fork").Pool(min(cores - 1, _MOST), _begin, (os.getpid(),))
             finally:
-                _examine = None
+                _work = None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,12 +95,15 @@ def _begin(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    if _work is not None:
+        with suppress(Exception):  # with the first endpoint it comes again, and is told
+            _work[1]()
 
 
 def _in_worker(read: Read) -> Examined:
-    if _examine is None:
+    if _work is None:
         raise RuntimeError("a worker was started without work")
-    return _guarded(_examine, read)
+    return _guarded(_work[0], read)
 
 
 _told: set[tuple[str, int]] = set()

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from heapq import merge
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,7 +56,15 @@ class AuditRun(NamedTuple):
     def examine(self, read: Read) -> Examined:
         from pfdoctor.audit.examined import examined
 
-        return examined(read, lambda facts: diagnose(facts, self.catalogue, self.rules))
+        return examined(read, self.catalogue.symptoms, lambda facts: diagnose(facts, self.catalogue, self.rules))
+
+    def prepare(self) -> None:
+        """Makes ready what is needed with the first endpoint."""
+        from pfdoctor.collect.logs import read_text
+
+        for name in ("pfdoctor.audit.examined", "pfdoctor.core.derive.live", "pfdoctor.core.derive.access"):
+            import_module(name)
+        read_text("", self.catalogue.symptoms, source="nothing")
 
     @contextmanager
     def open(self, *, progress: bool) -> Iterator[Audited]:
@@ -68,8 +77,8 @@ class AuditRun(NamedTuple):
         from pfdoctor.cli.interrupt import terminable
 
         # the examiner first: it forks
-        with terminable(), Examiner(self.examine) as examiner:
-            begin(self.catalogue.symptoms)
+        with terminable(), Examiner(self.examine, self.prepare) as examiner:
+            begin()
             with self._state(examiner, progress=progress) as audited:
                 yield audited
 
@@ -209,9 +218,8 @@ class Audited:
         wanted, cloud = self._run.wanted, self._cloud
         # waiting in the queue of a throttled subscription is no reason to give up
         limits = Limits(read=wanted.timeout, request=3600.0)
-        symptoms = self._run.catalogue.symptoms
         options = (wanted.concurrency, wanted.metrics, limits)
-        how = How(self._examiner, symptoms, os.environ, *options, told=told, broke=broke)
+        how = How(self._examiner, os.environ, *options, told=told, broke=broke)
         trust = os.environ.get("REQUESTS_CA_BUNDLE")
         async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
             await audit(wanted.scope, wanted.shard, self._state, cloud, credential, how)
