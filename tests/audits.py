@@ -73,9 +73,9 @@ class Fleet:
         result_of = examine or (lambda facts: diagnose(facts, catalogue))
 
         async def examine_all(read: Any) -> Any:
-            return examined(read, result_of)
+            return examined(read, catalogue.symptoms, result_of)
 
-        settings = How(examine_all, catalogue.symptoms, self.environment, limits=limits)._replace(**how)
+        settings = How(examine_all, self.environment, limits=limits)._replace(**how)
 
         async def go() -> None:
             async with make_credential("managed-identity", cloud, self.environment, None) as credential:

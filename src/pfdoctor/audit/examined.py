@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pfdoctor.audit.fleet import Endpoint
 from pfdoctor.audit.record import record, wants_more
+from pfdoctor.collect.azure.collector import Collected
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Json, Unknown
+from pfdoctor.core.rule import Symptom
 
 
 class Read(NamedTuple):
-    """The facts of an endpoint's deployments, and why the log of one could not be read."""
+    """What was collected of an endpoint's deployments, and why the log of one could not be read."""
 
     endpoint: Endpoint
-    cases: list[Facts]
+    cases: list[Collected]
     log_unread: Unknown | None
 
 
@@ -26,9 +28,9 @@ class Examined(NamedTuple):
     wants_more: bool
 
 
-def examined(read: Read, diagnose: Callable[[Facts], CaseResult]) -> Examined:
-    """What the endpoint comes to by the rules that `diagnose` runs on each case."""
-    cases = [(facts, diagnose(facts)) for facts in read.cases]
+def examined(read: Read, symptoms: Mapping[str, Symptom], diagnose: Callable[[Facts], CaseResult]) -> Examined:
+    """What the endpoint comes to by the rules that `diagnose` runs on each case, with `symptoms` sought in its logs."""
+    cases = [(facts, diagnose(facts)) for facts in (one.read(symptoms) for one in read.cases)]
     return Examined(
         record(read.endpoint, cases, read.log_unread), any(wants_more(facts, result) for facts, result in cases)
     )

@@ -9,7 +9,6 @@ from pfdoctor.audit.examined import Examined, Read
 from pfdoctor.cloud.pipeline import Limits
 from pfdoctor.cloud.reader import Now, utc_now
 from pfdoctor.core.model import Json
-from pfdoctor.core.rule import Symptom
 
 Examine = Callable[[Read], Awaitable[Examined]]
 Told = Callable[[dict[str, Json], int, int], None]
@@ -20,7 +19,6 @@ class How(NamedTuple):
     """How to audit. `concurrency` is requests at once; `environment` names certificates."""
 
     examine: Examine
-    symptoms: Mapping[str, Symptom]
     environment: Mapping[str, str]
     concurrency: int = 64
     metrics: bool = False

@@ -38,7 +38,6 @@ class Looking:
         self._brief = Collection(
             brief=True,
             metrics=how.metrics,
-            symptoms=how.symptoms,
             environment=how.environment,
             limits=how.limits,
             now=how.now,
@@ -114,7 +113,7 @@ class Looking:
     async def _examined(self, reader: Reader, endpoint: Endpoint, how: Collection) -> Examined:
         """What the endpoint comes to: read briefly, or in full where that left a question."""
         signed_in = (self._login.cloud, self._login.credential)
-        facts = await collect_through(reader, endpoint.target, _DEPLOYER, how, signed_in)
+        collected = await collect_through(reader, endpoint.target, _DEPLOYER, how, signed_in)
         if any(one.code == UNAUTHENTICATED for one in reader.failures.values()):
             await self._login.check()
-        return await self._how.examine(Read(endpoint, facts, _log_unread(reader)))
+        return await self._how.examine(Read(endpoint, collected, _log_unread(reader)))

@@ -27,8 +27,10 @@ _PATIENCE = 60.0
 """Seconds for what takes some milliseconds, and may stand in a queue."""
 _ENDING = 0.5
 
-_examine: Examine | None = None
-"""What the forked workers inherit."""
+Prepare = Callable[[], None]
+
+_work: Examine | None = None
+"""What a worker does with each task."""
 
 
 class BrokenError(Exception):
@@ -38,11 +40,12 @@ class BrokenError(Exception):
 class Examiner:
     """Called with what was read of an endpoint, gives what it comes to. Raises BrokenError for a bug of ours.
 
-    To be entered before any thread is started, for it forks.
+    To be entered before any thread is started, for it forks. `prepare` is run where `examine` will be, early.
     """
 
-    def __init__(self, examine: Examine) -> None:
+    def __init__(self, examine: Examine, prepare: Prepare) -> None:
         self._examine = examine
+        self._prepare = prepare
         self._pool: Pool | None = None
         self._is_lost = False
         """Whether a worker was killed with its work, as where memory is short: a pool waits for it for ever."""
@@ -75,13 +78,9 @@ class Examiner:
     def __enter__(self) -> Examiner:  # noqa: PYI034 - Self needs Python 3.11
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         if sys.platform == "linux" and cores > 1:
-            global _examine  # noqa: PLW0603 - a fork inherits globals, and nothing else can be handed over without copying
-            _examine = self._examine
-            try:
-                # one core is left to the reading
-                self._pool = get_context("fork").Pool(min(cores - 1, _MOST), _begin, (os.getpid(),))
-            finally:
-                _examine = None
+            # one core is left to the reading; a fork inherits what it is begun with, and so does one that replaces it
+            begun_with = (os.getpid(), self._examine, self._prepare)
+            self._pool = get_context("fork").Pool(min(cores - 1, _MOST), _begin, begun_with)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -100,8 +99,10 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - 
     raise SystemExit
 
 
-def _begin(parent: int) -> None:
+def _begin(parent: int, examine: Examine, prepare: Prepare) -> None:
     """A worker leaves Ctrl-C to the parent, and does not outlive it, however that ends."""
+    global _work  # noqa: PLW0603 - where a worker finds it: with its task it would be copied each time
+    _work = examine
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
 
@@ -111,12 +112,14 @@ def _begin(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    with suppress(Exception):  # with the first endpoint it comes again, and is told
+        prepare()
 
 
 def _in_worker(read: Read) -> Examined:
-    if _examine is None:
+    if _work is None:
         raise RuntimeError("a worker was started without work")
-    return _guarded(_examine, read)
+    return _guarded(_work, read)
 
 
 _told: set[tuple[str, int]] = set()

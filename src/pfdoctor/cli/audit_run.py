@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from heapq import merge
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,7 +57,15 @@ class AuditRun(NamedTuple):
     def examine(self, read: Read) -> Examined:
         from pfdoctor.audit.examined import examined
 
-        return examined(read, lambda facts: diagnose(facts, self.catalogue, self.rules))
+        return examined(read, self.catalogue.symptoms, lambda facts: diagnose(facts, self.catalogue, self.rules))
+
+    def prepare(self) -> None:
+        """Makes ready what is needed with the first endpoint."""
+        from pfdoctor.collect.logs import read_text
+
+        for name in ("pfdoctor.audit.examined", "pfdoctor.core.derive.live", "pfdoctor.core.derive.access"):
+            import_module(name)
+        read_text("", self.catalogue.symptoms, source="nothing")
 
     @contextmanager
     def open(self, signals: Signals, *, progress: bool) -> Iterator[Audited]:
@@ -65,6 +74,17 @@ class AuditRun(NamedTuple):
         The state goes when the audit was made and told to its end: one that was left where `--resume` names it would be
         taken for the beginning of the next audit.
         """
+        from pfdoctor.cli.audit_begin import begin
+        from pfdoctor.cli.audit_examiner import Examiner
+
+        # the examiner first: it forks
+        with Examiner(self.examine, self.prepare) as examiner:
+            begin()
+            with self._state(examiner, signals, progress=progress) as audited:
+                yield audited
+
+    @contextmanager
+    def _state(self, examiner: Examiner, signals: Signals, *, progress: bool) -> Iterator[Audited]:
         from pfdoctor.audit.state import State
         from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.reader import utc_now
@@ -80,7 +100,7 @@ class AuditRun(NamedTuple):
             "started_at": utc_now(),
         }
         state = State(wanted.resume or _own_state(), header)
-        audited = Audited(self, cloud, state, header, signals, progress=progress)
+        audited = Audited(self, cloud, state, header, examiner, signals, progress=progress)
         if state.done:
             say(f"going on with the audit of {state.started_at}: {audited.progress_so_far()}")
         whole = False
@@ -104,12 +124,21 @@ class Audited:
     """An audit under way; `cut` is what ended it before its end."""
 
     def __init__(
-        self, run: AuditRun, cloud: Cloud, state: State, header: dict[str, Json], signals: Signals, *, progress: bool
+        self,
+        run: AuditRun,
+        cloud: Cloud,
+        state: State,
+        header: dict[str, Json],
+        examiner: Examiner,
+        signals: Signals,
+        *,
+        progress: bool,
     ) -> None:
         self._run = run
         self._cloud = cloud
         self._state = state
         self._header = header
+        self._examiner = examiner
         self._signals = signals
         self._progress = progress
         self.cut: Cut | None = None
@@ -162,19 +191,17 @@ class Audited:
         """Looks at the endpoints that are left; what cut it."""
         from pfdoctor.audit.report import INTERRUPTED, Cut
         from pfdoctor.audit.state import StateError
-        from pfdoctor.cli.audit_examiner import Examiner
         from pfdoctor.cli.audit_progress import AuditBar
         from pfdoctor.cloud.errors import AuthenticationError
 
-        # the examiner first: it forks
-        with Examiner(self._run.examine) as examiner, AuditBar(wanted=self._progress) as bar:
+        with AuditBar(wanted=self._progress) as bar:
 
             def interrupted() -> None:
                 bar.stop()
                 say(f"interrupted: {self.progress_so_far()}")
 
             try:
-                if self._signals.run(self._audit(examiner, bar, sinks), interrupted):
+                if self._signals.run(self._audit(bar, sinks), interrupted):
                     return None
             except AuthenticationError as error:
                 if self._state.inventory is None:
@@ -191,7 +218,7 @@ class Audited:
                 return Cut(Unknown("not-kept", f"not read: {error}"), error.exit_code, "the state cannot be written")
             return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED, "interrupted")
 
-    async def _audit(self, examiner: Examiner, bar: AuditBar, sinks: Sequence[Sink]) -> None:
+    async def _audit(self, bar: AuditBar, sinks: Sequence[Sink]) -> None:
         from pfdoctor.audit.engine import audit
         from pfdoctor.audit.how import How
         from pfdoctor.audit.state import StateError
@@ -211,8 +238,8 @@ class Audited:
         wanted, cloud = self._run.wanted, self._cloud
         # waiting in the queue of a throttled subscription is no reason to give up
         limits = Limits(read=wanted.timeout, request=3600.0)
-        symptoms = self._run.catalogue.symptoms
-        how = How(examiner, symptoms, os.environ, wanted.concurrency, wanted.metrics, limits, told=told, broke=broken)
+        options = (wanted.concurrency, wanted.metrics, limits)
+        how = How(self._examiner, os.environ, *options, told=told, broke=broken)
         trust = os.environ.get("REQUESTS_CA_BUNDLE")
         async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
             await audit(wanted.scope, wanted.shard, self._state, cloud, credential, how)
