@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,6 +91,7 @@ def test_a_scope_that_cannot_be_listed_is_told(status: int, problem: str, code: 
 
 
 _GRAPH = {"path": "ResourceGraph"}
+_KIND = "microsoft.machinelearningservices/workspaces/onlineendpoints"
 
 
 def _row(number: int) -> dict[str, str]:
@@ -117,6 +119,30 @@ def test_a_list_that_may_go_on_is_told(pages: list[Any], code: str, told: str, t
     assert (problem["problem"], told in problem["detail"]) == (code, True)
     assert report["summary"]["endpoints"] == 3
     assert report["summary"]["exit_code"] == 6
+
+
+def test_a_subscription_that_asks_for_an_hour_is_not_waited_for(tiny: Any) -> None:
+    tiny.simulator.inject({"path": subscription_of(1)}, {"kind": "throttled", "retry_after": 3600})
+    report = tiny.audit(Scope())
+    tiny.simulator.clear_faults()
+    assert report["summary"]["states"]["unknown"] == 2
+    assert report["run"]["throttled"] < 20
+    unread = [one for one in report["endpoints"] if one["subscription"] == subscription_of(1)]
+    assert {one["reason"]["code"] for one in unread} == {"throttled"}
+    assert report["summary"]["exit_code"] == 6
+
+
+def test_a_secret_in_a_tag_is_found_by_a_filter_and_shown_nowhere(tiny: Any, tmp_path: Path) -> None:
+    secret = "Ab3" + "x9Qz7Lk2" * 5
+    (body,) = [one.body for one in tiny.simulator.world.store.of_type(_KIND) if one.id.endswith("/chat-0000000")]
+    state = tmp_path / "state.jsonl"
+    before, body["tags"] = body["tags"], {"env": "prod", "token": secret}
+    report = tiny.audit(Scope(include=(Filter.parse("tag:token=Ab3*"),)), state=state, examine=_nothing)
+    body["tags"] = before
+    (entry,) = report["endpoints"]
+    assert entry["tags"]["env"] == "prod"
+    assert secret not in json.dumps(report)
+    assert secret not in state.read_text()
 
 
 def test_a_misspelt_name_is_told_beside_an_unknown_id(tiny: Any) -> None:

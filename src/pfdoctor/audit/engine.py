@@ -30,7 +30,7 @@ async def audit(
     begun = how.limits.clock()
     # without a login there is nothing to begin
     await credential.caller(cloud.arm_scope)
-    pacing = PacingPolicy(how.limits.sleep, how.limits.clock)
+    pacing = PacingPolicy(how.limits.sleep, how.limits.clock, how.limits.longest_retry_after)
     pipeline = arm_pipeline(
         cloud, credential, how.environment, how.limits._replace(connections=how.concurrency), pacing=pacing
     )

@@ -16,6 +16,7 @@ from pfdoctor.cloud.reader import Reader
 from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.arm_id import parse, workspace_id
 from pfdoctor.core.model import Json, NoInputError, Unknown
+from pfdoctor.core.redact import is_clean, redact_value
 from pfdoctor.report.style import count
 
 _VERSION = "2022-10-01"
@@ -69,7 +70,8 @@ async def take_inventory(reader: Reader, scope: Scope) -> Inventory:
     found = {one.key: one for one in _endpoints(rows, "the answer of Azure Resource Graph", problems)}
     for one in await _named(reader, scope, subscriptions or [], problems):
         found.setdefault(one.key, one)
-    kept = [found[key] for key in sorted(found) if scope.holds(found[key])]
+    # a filter may ask for what a tag hides; a report and a state may not show it
+    kept = [_shown(found[key]) for key in sorted(found) if scope.holds(found[key])]
     return Inventory(tuple(kept), tuple(problems), len(found))
 
 
@@ -183,6 +185,10 @@ async def _named(reader: Reader, scope: Scope, subscriptions: list[str], problem
         rows = reading.value if isinstance(reading.value, list) else []
         found += _endpoints(rows, identifier, problems)
     return found
+
+
+def _shown(endpoint: Endpoint) -> Endpoint:
+    return endpoint if is_clean(dict(endpoint.tags)) else endpoint._replace(tags=redact_value(dict(endpoint.tags)))
 
 
 def _endpoints(rows: Iterable[Json], what: str, problems: list[Problem]) -> list[Endpoint]:

@@ -18,6 +18,7 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
+from pfdoctor.cloud.pacing import ClosedError
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 
@@ -63,6 +64,8 @@ def of_body(content_type: str, text: str) -> Unknown:
 
 def of_error(error: BaseException) -> Unknown:
     """Why no answer came."""
+    if isinstance(error, ClosedError):
+        return Unknown("throttled", str(error))
     if isinstance(error, asyncio.TimeoutError | ServiceResponseTimeoutError | ServiceRequestTimeoutError):
         return Unknown("timeout", "no answer in time")
     if isinstance(error, zlib.error):

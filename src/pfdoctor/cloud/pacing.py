@@ -9,6 +9,7 @@ throttled requests in Azure Resource Graph").
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -37,6 +38,15 @@ Sleep = Callable[[float], Awaitable[object]]
 Clock = Callable[[], float]
 
 
+class ClosedError(asyncio.TimeoutError):
+    """The subscription asked to be left alone for longer than is waited for. (A retry policy leaves it as it is.)"""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Azure answered 429 and asks to wait {seconds:,.0f} s more, which is longer than is waited for"
+        )
+
+
 class Bucket:
     """The requests that one subscription still answers. A request takes its place in the queue as soon as it asks."""
 
@@ -55,6 +65,10 @@ class Bucket:
         self._level -= 1
         pace = 0.0 if self.is_generous else -self._level / self._per_second
         return max(0.0, pace, self._closed_until - now)
+
+    def closed_for(self, now: float) -> float:
+        """Seconds before anything is answered."""
+        return max(0.0, self._closed_until - now)
 
     def learn(self, now: float, remaining: int | None, retry_after: float | None) -> None:
         """What an answer said: how many are left, or that nothing is answered before so many seconds are over."""
@@ -75,8 +89,9 @@ class Bucket:
 class PacingPolicy(AsyncHTTPPolicy[Any, Any]):
     """Holds each request until its subscription's bucket lets it go. Below the retry policy, so retries wait too."""
 
-    def __init__(self, sleep: Sleep = asyncio.sleep, clock: Clock = time.monotonic) -> None:
+    def __init__(self, sleep: Sleep = asyncio.sleep, clock: Clock = time.monotonic, longest: float = 60.0) -> None:
         super().__init__()
+        self._longest = longest
         self._sleep = sleep
         self._clock = clock
         self._buckets: dict[str, Bucket] = {}
@@ -86,6 +101,9 @@ class PacingPolicy(AsyncHTTPPolicy[Any, Any]):
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         bucket = self._bucket(request.http_request.method, request.http_request.url)
+        closed_for = bucket.closed_for(self._clock())
+        if closed_for > self._longest:
+            raise ClosedError(closed_for)
         self.sent += 1
         wait = bucket.take(self._clock())
         while wait > 0:
