@@ -42,9 +42,9 @@ class ClosedError(asyncio.TimeoutError):
     """The subscription asked to be left alone for longer than is waited for. (A retry policy leaves it as it is.)"""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"Azure answered 429 and asks to wait {seconds:,.0f} s more, which is longer than is waited for"
-        )
+        # in minutes, so that many that are told this at once are told the same
+        minutes = math.ceil(seconds / 60)
+        super().__init__(f"Azure answered 429 and asks to wait some {minutes:,} min, longer than is waited for")
 
 
 class Bucket:
