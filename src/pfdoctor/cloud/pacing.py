@@ -89,7 +89,7 @@ class Bucket:
 class PacingPolicy(AsyncHTTPPolicy[Any, Any]):
     """Holds each request until its subscription's bucket lets it go. Below the retry policy, so retries wait too."""
 
-    def __init__(self, sleep: Sleep = asyncio.sleep, clock: Clock = time.monotonic, longest: float = 60.0) -> None:
+    def __init__(self, sleep: Sleep = asyncio.sleep, clock: Clock = time.monotonic, longest: float = math.inf) -> None:
         super().__init__()
         self._longest = longest
         self._sleep = sleep
