@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import ssl
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pfdoctor.cloud.clouds import Cloud
+from pfdoctor.cloud.date import date_of
 from pfdoctor.cloud.tls import tls_context
 
 _TIMEOUT = 10.0
@@ -70,11 +70,8 @@ def proxy_for(cloud: Cloud) -> str | None:
 
 
 def _skew(date: str | None, began: dt.datetime) -> float | None:
-    try:
-        theirs = email.utils.parsedate_to_datetime(date or "")
-    except (TypeError, ValueError):
-        return None
-    return (began - theirs).total_seconds() if theirs.tzinfo is not None else None
+    theirs = date_of(date)
+    return (began - theirs).total_seconds() if theirs is not None else None
 
 
 def _fault(reason: OSError | str, cloud: Cloud) -> str:
