@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pfdoctor.cli.options import Cloud, Color, Credential, FixLevel, Rules, Timeout, Wait, Yes, option
+from pfdoctor.cli.options import PATIENCE, Cloud, Color, Credential, FixLevel, Rules, Timeout, Wait, Yes, option
 
 if TYPE_CHECKING:
     from pfdoctor.core.plan import Plan
@@ -33,7 +33,7 @@ def apply(
     cloud: Cloud = None,
     credential: Credential = "default",
     timeout: Timeout = 30.0,
-    wait: Wait = 1200.0,
+    wait: Wait = PATIENCE,
     rules: Rules = None,
     color: Color = "auto",
 ) -> int:

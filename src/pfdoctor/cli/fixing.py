@@ -46,7 +46,7 @@ def name_of(plan: Plan) -> str:
     return hashlib.sha256(dump(to_json(plan)).encode()).hexdigest()[:12]
 
 
-def hand(plan: Plan, live: Live | None, name: str, wait: float = PATIENT.longest) -> AzureHand | None:
+def hand(plan: Plan, live: Live | None, name: str, wait: float) -> AzureHand | None:
     """What performs the plan's steps in Azure, if it has any. `wait`: seconds, for a role to be in force."""
     if live is None or not plan.azure:
         return None
