@@ -45,7 +45,7 @@ class Short(NamedTuple):
         from pfdoctor.cli.fixing import Doing, approved, execute, name_of
 
         ground, plan = self.plan()
-        plan = approved(plan, self.level if yes else None)
+        plan = approved(plan, self.level if yes else None).plan
         if not plan.steps:
             return 0
         again = shlex.join(["pfdoctor", *sys.argv[1:]])
