@@ -95,7 +95,8 @@ class Fleet:
                 "complete": len(kept.done) == len(meant(kept, shard)) and not problems,
                 "cloud": cloud.resource_manager,
             }
-            report = make_report(Run(header["scope"], header["shard"], run, problems), kept.entries, Gate())
+            described = Run(header["scope"], header["shard"], sorted(catalogue.rules), run, problems)
+            report = make_report(described, kept.entries, Gate())
             return json.loads("".join(report.chunks()))
         finally:
             kept.close()
@@ -104,7 +105,7 @@ class Fleet:
         """The command line, to its end."""
         return subprocess.run(
             [sys.executable, "-m", "pfdoctor", "audit", *arguments],
-            env=self._variables(),
+            env=self.variables(),
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -114,20 +115,21 @@ class Fleet:
         )
 
     def begin(
-        self, *arguments: str, state_home: str = "state", terminal: int = subprocess.PIPE
+        self, *arguments: str, state_home: str = "state", terminal: int = subprocess.PIPE, **options: Any
     ) -> subprocess.Popen[str]:
         """The command line, under way; `terminal` is what it has as stderr."""
         return subprocess.Popen(
             [sys.executable, "-m", "pfdoctor", "audit", *arguments],
-            env=self._variables()
-            | {"XDG_STATE_HOME": str(self.folder / state_home), "TERM": "xterm", "COLUMNS": "120"},
+            env=self.variables() | {"XDG_STATE_HOME": str(self.folder / state_home), "TERM": "xterm", "COLUMNS": "120"},
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=terminal,
             text=True,
+            **options,
         )
 
-    def _variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """The environment of a command line."""
         return {**os.environ, **self.environment, "XDG_STATE_HOME": str(self.folder / "state")}
 
 

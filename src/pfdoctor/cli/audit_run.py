@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pfdoctor.cli.audit_deliver import write_line
 from pfdoctor.cli.output import say, sink
 from pfdoctor.core.diagnose import diagnose
-from pfdoctor.core.model import Json, Unknown
+from pfdoctor.core.model import Json, PfdoctorError, Unknown
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.style import visible
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pfdoctor.audit.state import State
     from pfdoctor.cli.audit_examiner import Examiner
     from pfdoctor.cli.audit_progress import AuditBar
+    from pfdoctor.cli.interrupt import Signals
     from pfdoctor.cli.output import Sink
     from pfdoctor.cloud.clouds import Cloud
     from pfdoctor.report.summary import Gate
@@ -67,23 +68,23 @@ class AuditRun(NamedTuple):
         read_text("", self.catalogue.symptoms, source="nothing")
 
     @contextmanager
-    def open(self, *, progress: bool) -> Iterator[Audited]:
-        """The audit, with its state open. The state goes when the audit was made and told to its end.
+    def open(self, signals: Signals, *, progress: bool) -> Iterator[Audited]:
+        """The audit, with its state open; `signals` end it in order.
 
-        A state that was left where `--resume` names it would be taken for the beginning of the next audit.
+        The state goes when the audit was made and told to its end: one that was left where `--resume` names it would be
+        taken for the beginning of the next audit.
         """
         from pfdoctor.cli.audit_begin import begin
         from pfdoctor.cli.audit_examiner import Examiner
-        from pfdoctor.cli.interrupt import terminable
 
         # the examiner first: it forks
-        with terminable(), Examiner(self.examine, self.prepare) as examiner:
+        with Examiner(self.examine, self.prepare) as examiner:
             begin()
-            with self._state(examiner, progress=progress) as audited:
+            with self._state(examiner, signals, progress=progress) as audited:
                 yield audited
 
     @contextmanager
-    def _state(self, examiner: Examiner, *, progress: bool) -> Iterator[Audited]:
+    def _state(self, examiner: Examiner, signals: Signals, *, progress: bool) -> Iterator[Audited]:
         from pfdoctor.audit.state import State
         from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.reader import utc_now
@@ -99,7 +100,7 @@ class AuditRun(NamedTuple):
             "started_at": utc_now(),
         }
         state = State(wanted.resume or _own_state(), header)
-        audited = Audited(self, cloud, state, header, examiner, progress)
+        audited = Audited(self, cloud, state, header, examiner, signals, progress=progress)
         if state.done:
             say(f"going on with the audit of {state.started_at}: {audited.progress_so_far()}")
         whole = False
@@ -129,6 +130,8 @@ class Audited:
         state: State,
         header: dict[str, Json],
         examiner: Examiner,
+        signals: Signals,
+        *,
         progress: bool,
     ) -> None:
         self._run = run
@@ -136,6 +139,7 @@ class Audited:
         self._state = state
         self._header = header
         self._examiner = examiner
+        self._signals = signals
         self._progress = progress
         self.cut: Cut | None = None
 
@@ -151,7 +155,7 @@ class Audited:
         A signal, or a login that ends, cuts it: then the endpoints that are left are unknown in the report. Raises
         what `pfdoctor.audit.engine.audit` raises before it knows of any endpoint.
         """
-        from pfdoctor.audit.inventory import why_empty
+        from pfdoctor.audit.inventory import unmatched, why_empty
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.cloud.reader import utc_now
 
@@ -176,14 +180,18 @@ class Audited:
         }
         if inventory is not None and not inventory.endpoints and not inventory.problems:
             say(f"error: no endpoint in the scope: {visible(why_empty(self._run.wanted.scope, inventory))}")
-        described = Run(self._header["scope"], self._header["shard"], run, self._problems(), self.cut)
+        elif inventory is not None and not inventory.problems:
+            for named in unmatched(self._run.wanted.scope, inventory):
+                say(visible(f"note: no endpoint in the scope is of {named}: is it spelt as in Azure?"))
+        rules = sorted(rule.id for rule in self._run.rules)
+        described = Run(self._header["scope"], self._header["shard"], rules, run, self._problems(), self.cut)
         return make_report(described, self._entries, gate)
 
     def _look(self, sinks: Sequence[Sink]) -> Cut | None:
         """Looks at the endpoints that are left; what cut it."""
         from pfdoctor.audit.report import INTERRUPTED, Cut
+        from pfdoctor.audit.state import StateError
         from pfdoctor.cli.audit_progress import AuditBar
-        from pfdoctor.cli.interrupt import run
         from pfdoctor.cloud.errors import AuthenticationError
 
         with AuditBar(wanted=self._progress) as bar:
@@ -193,7 +201,7 @@ class Audited:
                 say(f"interrupted: {self.progress_so_far()}")
 
             try:
-                if run(self._audit(bar, sinks), interrupted):
+                if self._signals.run(self._audit(bar, sinks), interrupted):
                     return None
             except AuthenticationError as error:
                 if self._state.inventory is None:
@@ -201,12 +209,19 @@ class Audited:
                 bar.stop()
                 say(f"error: {visible(str(error))}")
                 say(f"cut off: {self.progress_so_far()}")
-                return Cut(Unknown("unauthenticated", f"not read: {error}"), error.exit_code)
-            return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED)
+                reason = Unknown("unauthenticated", f"not read: {error}")
+                return Cut(reason, error.exit_code, "the login ended before the audit did")
+            except StateError as error:
+                bar.stop()
+                say(f"error: {visible(str(error))}")
+                say(f"cut off: {self.progress_so_far()}")
+                return Cut(Unknown("not-kept", f"not read: {error}"), error.exit_code, "the state cannot be written")
+            return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED, "interrupted")
 
     async def _audit(self, bar: AuditBar, sinks: Sequence[Sink]) -> None:
         from pfdoctor.audit.engine import audit
         from pfdoctor.audit.how import How
+        from pfdoctor.audit.state import StateError
         from pfdoctor.cli.audit_examiner import broke
         from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.pipeline import Limits
@@ -215,11 +230,16 @@ class Audited:
             write_line(sinks, entry)
             bar(entry, done, total)
 
+        def broken(name: str, error: Exception) -> str:
+            if isinstance(error, StateError):
+                raise error  # no bug at this endpoint, and the next ones would fare no better
+            return broke(name, error)
+
         wanted, cloud = self._run.wanted, self._cloud
         # waiting in the queue of a throttled subscription is no reason to give up
         limits = Limits(read=wanted.timeout, request=3600.0)
         options = (wanted.concurrency, wanted.metrics, limits)
-        how = How(self._examiner, os.environ, *options, told=told, broke=broke)
+        how = How(self._examiner, os.environ, *options, told=told, broke=broken)
         trust = os.environ.get("REQUESTS_CA_BUNDLE")
         async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
             await audit(wanted.scope, wanted.shard, self._state, cloud, credential, how)
@@ -258,7 +278,12 @@ def _own_state() -> Path:
     from pfdoctor.cli.crash import state_directory
 
     folder = state_directory()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PfdoctorError(
+            f"cannot make {folder}, for the state: {error.strerror}. Name a file with --resume"
+        ) from error
     return folder / f"audit-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.jsonl"
 
 
