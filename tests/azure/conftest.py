@@ -72,9 +72,6 @@ class Patient:
         """Nobody waits: the simulated clock does, and what is under way on it ends."""
         self.simulator.advance(seconds)
 
-    def now(self) -> str:
-        return self.simulator.world.clock.text()
-
     def credential(self) -> Any:
         return make_credential("default", self.cloud, os.environ, self.simulator.ca_file)
 
@@ -88,7 +85,6 @@ class Patient:
             probe=bool(expected.get("probe") or expected.get("score")),
             score=REQUEST if expected.get("score") else None,
             symptoms=CATALOGUE.symptoms,
-            now=self.now,
             limits=self.limits,
         )
         return tuple(combine(declared, collect_now(TARGET, self.cloud, self.credential, how), []))

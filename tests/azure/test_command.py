@@ -45,12 +45,14 @@ def test_a_role_from_plan_to_undo(hospital: Callable[..., Any], here: Path, caps
     schema = json.loads((ROOT / "docs" / "schema" / "plan.schema.json").read_text())
     jsonschema.validate(json.loads((here / "plan.json").read_text()), schema)
     # it is not safe, so it is left out where nobody can be asked
-    assert main(["apply", "plan.json"]) == 0
+    assert main(["apply", "plan.json"]) == 8
     assert patient.state() == untouched
     assert "left out" in capsys.readouterr().err
     assert main(["apply", "plan.json", *YES]) == 0
     assert "fixed: secrets-flag-without-grant" in capsys.readouterr().err
     assert patient.state() != untouched
+    assert main(["apply", "plan.json"]) == 0
+    assert "nothing to do" in capsys.readouterr().err
     assert main(["apply", "plan.json", *YES]) == 0
     assert "nothing to do" in capsys.readouterr().err
     assert main(["undo", "plan.json.journal"]) == 0
@@ -140,6 +142,12 @@ def test_what_is_not_there_yet_is_planned_for_and_fixed(
     assert repository(here) != files
     assert main(["undo", told.rpartition("pfdoctor undo ")[2].strip()]) == 0
     assert (patient.state(), repository(here)) == (untouched, files)
+    # and waits for a role no longer than it is told to
+    role = ("--select", "roles-missing-before-creation")
+    assert main(["check", "repo", "--live", *WORKSPACE, "--fix", *YES, *role, "--wait", "0"]) == 7
+    told = capsys.readouterr().err
+    assert "applied, not yet effective: roles-missing-before-creation" in told
+    assert "0 of at most" not in told
 
 
 def test_the_short_way(hospital: Callable[..., Any], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,6 +155,18 @@ def test_the_short_way(hospital: Callable[..., Any], here: Path, capsys: pytest.
     assert main(["diagnose", "-e", ENDPOINT, "--fix", *YES]) == 0
     assert "fixed: no-traffic" in capsys.readouterr().err
     assert not patient.plan("no-traffic").fixes
+    assert here.exists()
+
+
+def test_the_short_way_waits_as_apply_does(
+    hospital: Callable[..., Any], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hospital("secret-role-missing-scored", lambda data: data.setdefault("settings", {}).update(propagation=600))
+    rule = ("--select", "secrets-flag-without-grant")
+    assert main(["diagnose", "-e", ENDPOINT, "--probe-score", REQUEST, "--fix", *YES, *rule, "--wait", "0"]) == 7
+    told = capsys.readouterr().err
+    assert "applied, not yet effective: secrets-flag-without-grant" in told
+    assert "0 of at most" not in told
     assert here.exists()
 
 

@@ -15,6 +15,8 @@ from pfdoctor.apply.verify import Observation
 from pfdoctor.core.plan import StaleError, from_json, to_json
 from pfdoctor.core.plan.resource import SyncKeys
 from pfdoctor.report.handoff import sheet
+from pfdoctor.report.plan import render
+from pfdoctor.report.style import plain
 
 ROLE, VERSION = "secret-role-missing-scored", "environment-route-wrong"
 RULES = {
@@ -24,6 +26,7 @@ RULES = {
 }
 SECRETS_READER = "ea01e6af-a1c1-4350-9563-ad00f8c72ec5"
 DEPLOYMENT = "/deployments/blue"
+ML = "Microsoft.MachineLearningServices/workspaces"
 
 
 def resource(patient: Any, end: str) -> dict[str, Any]:
@@ -289,4 +292,28 @@ def test_who_may_not_is_told_what_to_ask_for(hospital: Callable[..., Any]) -> No
     applied = patient.apply(plan)
     assert "--hand-off FILE" in str(applied.failure)
     assert (applied.undone, applied.left) == ((), ())
+    assert patient.state() == untouched
+
+
+def test_of_several_permissions_the_one_that_is_lacking_is_named(hospital: Callable[..., Any]) -> None:
+    """Whoever writes an endpoint that is given the workspace's secrets has to be allowed to read them, too."""
+    write, secrets = "onlineEndpoints/write", "connections/listsecrets/action"
+
+    def limit(data: dict[str, Any]) -> None:
+        actions = ["*/read", f"{ML}/{write}", f"{ML}/onlineEndpoints/deployments/*/action"]
+        data["roles"] = {"Endpoint writer": {"assignableScopes": ["${group}"], "actions": actions}}
+        data["roleAssignments"]["team-works"]["role"] = "Endpoint writer"
+
+    patient = hospital("traffic-to-failed-deployment", limit)
+    untouched, plan = patient.state(), patient.plan("traffic-to-failed-deployment")
+    (step,) = plan.steps
+    assert [(one.action, one.held) for one in step.permissions] == [(f"{ML}/{write}", True), (f"{ML}/{secrets}", False)]
+    assert step.permitted is False
+    shown = plain(render(plan, (), 400))
+    assert f"you may not do this: it needs {ML}/{secrets} at workspaces/ws-chat; --hand-off" in shown
+    text = sheet(plan)
+    assert f"whoever has `{ML}/{write}` at `" in text
+    assert f"lacks**: `{ML}/{secrets}`" in text
+    applied = patient.apply(plan)
+    assert secrets in str(applied.failure)
     assert patient.state() == untouched

@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pfdoctor.cloud.date import LatestDate, date_of, iso_text
 from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.cloud.pipeline import arm_pipeline
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.core.model import Unknown
 from pfdoctor.simulator.certificates import Authority
+from pfdoctor.simulator.clock import seconds_of
 
 GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-chat"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws-chat"
@@ -94,6 +96,54 @@ def test_the_source_of_a_reading(azure: Any) -> None:
     assert (source["status"], source["method"], source["api_version"]) == (200, "GET", "2024-10-01")
     assert len(source["request_id"]) == 36
     assert source["time"].endswith("Z")
+
+
+def test_the_time_is_that_of_the_answers(azure: Any) -> None:
+    """And the machine's before the first, and where there is none that Azure gave."""
+
+    async def ask(reader: Reader) -> Any:
+        reader._now = lambda: "1999-12-31T23:59:59Z"
+        before = reader.azure_now
+        fault = azure.simulator.inject({"path": "workspaces/ws-chat"}, {"kind": "html", "status": 200})
+        await get(reader)
+        strange = reader.azure_now
+        azure.simulator.clear_faults()
+        assert fault.hits
+        await listing(reader)
+        return before, strange, reader.azure_now, reader.another().azure_now
+
+    first = int(azure.simulator.world.clock.now())
+    before, strange, *told = azure.read(ask)
+    last = azure.simulator.world.clock.now()
+    assert (before, strange) == ("1999-12-31T23:59:59Z",) * 2
+    for one in told:
+        assert first <= seconds_of(one) <= last
+
+
+@pytest.mark.parametrize(
+    ("header", "moment"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "1994-11-06T08:49:37Z"),
+        ("Sun, 06 Nov 1994 08:49:37 +0100", "1994-11-06T07:49:37Z"),
+        ("Sun, 06 Nov 1994 08:49:37", None),
+        ("Sun, 31 Feb 1994 08:49:37 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date_that_is_none_tells_no_time(header: str | None, moment: str | None) -> None:
+    date = date_of(header)
+    assert (iso_text(date) if date is not None else None) == moment
+
+
+def test_the_latest_date_counts() -> None:
+    latest = LatestDate()
+    for header in ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:36 GMT", "nonsense", None):
+        latest.note(header)
+    assert latest.moment is not None
+    assert iso_text(latest.moment) == "1994-11-06T08:49:37Z"
 
 
 def test_the_permission_is_named_from_the_answer(azure: Any) -> None:

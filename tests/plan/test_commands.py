@@ -28,6 +28,7 @@ FAULTY = {
     "flow/requirements.txt": f"--extra-index-url https://user:{CANARY}@feed.example.com/simple\npromptflow==1.17.2\n",
 }
 
+APPLIED = json.loads((Path(__file__).parents[2] / "docs/schema/applied.schema.json").read_text())
 
 NO_PLACE = {
     "schema": "pfdoctor/plan/v1",
@@ -132,11 +133,22 @@ def test_pending_changes_have_a_code(repository: Any, run: Callable[..., Ended],
 
 def test_without_a_terminal_only_what_is_safe_runs(faulty: Any, run: Callable[..., Ended]) -> None:
     run("plan", "work", "-o", "plan.json")
-    applied = run("apply", "plan.json")
-    assert applied.code == 0
+    applied = run("apply", "plan.json", "-o", "came.json")
+    assert applied.code == 8
     assert "left out: [review] promptflow-pinned-on-runtime-image" in applied.err
+    assert applied.err.splitlines()[-1] == "pfdoctor: next: pfdoctor apply plan.json --yes --fix-level review"
     assert "request_timeout_ms: 90000" in (faulty.root / "deploy/deployment.yml").read_text()
     assert "promptflow==1.17.2" in (faulty.root / "flow/requirements.txt").read_text()
+    came = json.loads(Path("came.json").read_text())
+    jsonschema.validate(came, APPLIED)
+    assert came["exit_code"] == 8
+    assert {(one["level"], one["state"]) for one in came["fixes"]} == {("safe", "effective"), ("review", "left-out")}
+    # --yes alone answers for what is safe, which is there by now
+    again = run("apply", "plan.json", "--yes")
+    assert (again.code, "nothing was applied" in again.err) == (8, True)
+    assert run("apply", "plan.json", "--yes", "--fix-level", "review").code == 0
+    # now that all is there, nobody need be asked
+    assert run("apply", "plan.json").code == 0
 
 
 def test_at_a_terminal_it_asks(faulty: Any, run: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,10 @@ def test_what_is_expected_comes_first_and_alone(
     assert set(proven(result)) & set(expected.get("not_confirmed", ())) == set()
     told = [finding.message for finding in result.findings if finding.status.counts]
     assert [text for text in told if any(part in text for part in UNSPEAKABLE)] == []
+    for remedy in (one for finding in result.findings for one in finding.remedies):
+        lines = [*remedy.edits, *(remedy.steps or "").splitlines()]
+        commands = [set(line.split()) for line in lines if line.startswith("az ")]
+        assert not any(one <= other for one in commands for other in commands if one is not other), lines
     look_alikes = {rule.id for rule in catalogue.rules.values() if expected.get("apart_from") in rule.symptoms}
     assert (set(proven(result)) & look_alikes) <= {expected["first"]}
 

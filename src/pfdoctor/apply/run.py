@@ -32,7 +32,8 @@ class Applied(NamedTuple):
     `revealed` are findings that nobody could have told before: they are no fault of a fix. Grants are told apart:
     `undecided` is what Azure took and nobody could look at afterwards (each with the reason; so may be any other fix),
     `pending` what it has not put in force yet, `unverified` what is in force and was not seen to work. `stays` is what
-    an undo cannot take back, `not_begun` what the run did not come to.
+    an undo cannot take back, `not_begun` what the run did not come to. Of the plan that was saved, `declined` is what
+    somebody did not want, and `unasked` what is still to be done and nobody was asked about.
     """
 
     fixed: tuple[Fix, ...]
@@ -46,6 +47,8 @@ class Applied(NamedTuple):
     unverified: tuple[Fix, ...] = ()
     undecided: tuple[tuple[Fix, str], ...] = ()
     not_begun: tuple[Fix, ...] = ()
+    declined: tuple[Fix, ...] = ()
+    unasked: tuple[Fix, ...] = ()
     failed: Fix | None = None
     passing: bool = False
     """Whether the same again may get further than the failure."""
@@ -75,11 +78,12 @@ class Runner:
         self._tell = tell
         self._steps = {step.id: step for step in plan.steps}
 
-    def check(self, journal: Path) -> bool:
-        """Whether anything is to be done. Writes nothing.
+    def check(self, journal: Path, name: str = "") -> bool:
+        """Whether anything is to be done. Writes nothing; `name` is what the journal calls the plan.
 
         Raises StaleError where a file or resource is not as the plan expects it, or may not be written.
         """
+        self._name = name
         in_files = self._check_files(record := self._record(journal))
         if not self._plan.azure:
             return in_files
@@ -135,8 +139,7 @@ class Runner:
 
     def run(self, path: Path, name: str = "") -> Applied:
         """Apply every fix; `name` is what the journal calls the plan. Raises StaleError before anything was changed."""
-        self._name = name
-        if not self.check(path) and not path.exists():
+        if not self.check(path, name) and not path.exists():
             return Applied((), self._plan.fixes, ())
         with Journal(path, self._root, self._name).opened() as journal:
             record = self._resume(journal)

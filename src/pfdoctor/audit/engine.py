@@ -45,9 +45,12 @@ async def audit(
                 if any(one.problem == UNAUTHENTICATED for one in inventory.problems):
                     await login.check()
                 state.set_inventory(inventory)
-                await reader.close()
+            else:
+                # what an earlier run read does not tell the time; what every login may read does
+                await reader.list("/tenants", "2022-12-01")
+            await reader.close()
             # a reader of its own: what the inventory was made of need not be kept
-            reader = Reader(pipeline, cloud, how.limits.request, how.now)
+            reader = reader.another()
             from pfdoctor.audit.look import Looking
 
             try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pfdoctor.apply.journal import is_begun, read
 from pfdoctor.cli.output import say
+from pfdoctor.cli.planning import PENDING
 from pfdoctor.core.model import Json
 from pfdoctor.core.plan import Fix, Plan, Step
 from pfdoctor.core.plan.resource import GrantRole
@@ -24,8 +25,10 @@ FAILED = 7
 
 
 def exit_code(applied: Applied) -> int:
-    """0 where all that was to be done is done and verified."""
-    return FAILED if applied.failure is not None or applied.pending or applied.undecided else 0
+    """0 where all that was to be done is done and verified, but for what somebody declined."""
+    if applied.failure is not None or applied.pending or applied.undecided:
+        return FAILED
+    return PENDING if applied.unasked else 0
 
 
 def report(applied: Applied, plan: Plan, doing: Doing) -> int:
@@ -38,8 +41,9 @@ def report(applied: Applied, plan: Plan, doing: Doing) -> int:
 def _lines(applied: Applied, plan: Plan, doing: Doing) -> Iterator[str]:
     yield from _held(applied, plan)
     yield from _stopped(applied)
-    if not (applied.fixed or exit_code(applied)):
-        yield "nothing to do: every step's result is there already" if applied.already else "nothing was applied"
+    if not applied.fixed and exit_code(applied) != FAILED:
+        all_there = applied.already and not (applied.declined or applied.unasked)
+        yield "nothing to do: every step's result is there already" if all_there else "nothing was applied"
     if applied.fixed:
         fixes = "1 fix" if len(applied.fixed) == 1 else f"{len(applied.fixed)} fixes"
         yield f"{fixes} applied and verified; take them back with: pfdoctor undo {doing.journal}"
@@ -86,7 +90,7 @@ def next_command(applied: Applied, plan: Plan, doing: Doing) -> str | None:
     if applied.pending or applied.undecided or applied.passing:
         return doing.again
     if applied.failure is None:
-        return None
+        return f"{doing.again} --yes --fix-level review" if applied.unasked else None
     endpoint = f" -e {plan.live.endpoint}" if plan.live is not None else ""
     return " ".join(["pfdoctor plan", *plan.paths]) + endpoint + " -o PLAN"
 
@@ -119,6 +123,8 @@ def _states(applied: Applied) -> dict[str, tuple[str, str | None]]:
     states |= {fix.fingerprint: ("already", None) for fix in applied.already}
     states |= {fix.fingerprint: ("not-yet-effective", "the role is not in force yet") for fix in applied.pending}
     states |= {fix.fingerprint: ("applied", reason) for fix, reason in applied.undecided}
+    states |= {fix.fingerprint: ("left-out", "somebody declined it") for fix in applied.declined}
+    states |= {fix.fingerprint: ("left-out", "it is not safe, and nobody was asked") for fix in applied.unasked}
     if applied.failed is not None:
         states[applied.failed.fingerprint] = ("failed", applied.failure)
     return states

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pfdoctor.cli.options import Cloud, Color, Credential, FixLevel, Rules, Timeout, Wait, Yes, option
+from pfdoctor.cli.options import PATIENCE, Cloud, Color, Credential, FixLevel, Rules, Timeout, Wait, Yes, option
 
 if TYPE_CHECKING:
     from pfdoctor.core.plan import Plan
@@ -33,7 +33,7 @@ def apply(
     cloud: Cloud = None,
     credential: Credential = "default",
     timeout: Timeout = 30.0,
-    wait: Wait = 1200.0,
+    wait: Wait = PATIENCE,
     rules: Rules = None,
     color: Color = "auto",
 ) -> int:
@@ -41,16 +41,17 @@ def apply(
 
     What is not safe is asked for; without a terminal it is left out, unless --yes with --fix-level allows it.
 
-    Exit codes: 0 applied and verified, or nothing left to do; 2 usage; 4 not logged in; 7 the files or resources are
-    not as the plan expects them, a fix failed or did not hold and was undone, a role is not in force yet, or nobody
-    could look at what came of a fix (the journal is kept, and says how to go on).
+    Exit codes: 0 applied and verified, or nothing left to do but what somebody declined; 2 usage; 4 not logged in;
+    7 the files or resources are not as the plan expects them, a fix failed or did not hold and was undone, a role is
+    not in force yet, or nobody could look at what came of a fix (the journal is kept, and says how to go on);
+    8 something was left out that nobody was asked about.
     """
     import shlex
     import sys
 
     from pfdoctor.apply.journal import free_journal
     from pfdoctor.cli.applied import report, to_json
-    from pfdoctor.cli.fixing import Doing, approved, execute, name_of
+    from pfdoctor.cli.fixing import Doing, approved, execute, name_of, with_left_out
     from pfdoctor.cli.live import Live
     from pfdoctor.cli.output import STDOUT, print_lines, write
     from pfdoctor.cli.own_rules import load
@@ -64,7 +65,7 @@ def apply(
     if dry_run:
         print_lines(render_diff(diff_of(made, root)), color)
         return 0
-    granted, name = approved(made, Level(fix_level) if yes else None), name_of(made)
+    approval, name = approved(made, Level(fix_level) if yes else None), name_of(made)
     recorded = journal or free_journal(plan.with_name(f"{plan.name}.journal"), name)
     live = Live.of(made.live, cloud, credential, timeout) if made.live is not None else None
     again = shlex.join(["pfdoctor", *sys.argv[1:]]) if sys.argv[1:2] == ["apply"] else f"pfdoctor apply {plan}"
@@ -72,10 +73,11 @@ def apply(
     if output not in (None, STDOUT) and not Path(output).parent.is_dir():
         # told before anything is changed
         raise PfdoctorError(f"cannot write {output}: there is no folder {Path(output).parent}; nothing was changed")
-    applied = execute(granted, load(rules), doing)
-    code = report(applied, granted, doing)
+    catalogue = load(rules)
+    applied = with_left_out(execute(approval.plan, catalogue, doing), made, approval, catalogue, doing)
+    code = report(applied, made, doing)
     if output is not None:
-        write(dump(to_json(applied, granted, doing)), output)
+        write(dump(to_json(applied, made, doing)), output)
     return code
 
 

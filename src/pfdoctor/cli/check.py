@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pfdoctor.cli.options import (
+    PATIENCE,
     PROBES,
     WHERE,
     Cloud,
@@ -43,6 +44,7 @@ from pfdoctor.cli.options import (
     Subscription,
     Timeout,
     Verbose,
+    Wait,
     Workspace,
     Yes,
     option,
@@ -97,6 +99,7 @@ def check(
     fix: Annotated[bool, option("--fix", help="Fix what can be fixed first, and report what is left.")] = False,
     fix_level: FixLevel = "safe",
     yes: Yes = False,
+    wait: Wait = PATIENCE,
     diff: Annotated[bool, option("--diff", help="Show what --fix would change, and change nothing.")] = False,
 ) -> int:
     """Find what will keep a flow from deploying or answering, from files alone.
@@ -142,7 +145,7 @@ def check(
         wanted = Short(paths, catalogue, run.rules, Level(fix_level), asked if live else None)
         if diff:
             return show(wanted, color)
-        failed = wanted.fix(yes=yes)
+        failed = wanted.fix(yes=yes, wait=wait)
         if failed:
             return failed
     if snapshot is not None and facts is not None:

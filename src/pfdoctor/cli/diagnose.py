@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pfdoctor.cli.options import (
+    PATIENCE,
     PROBES,
     WHERE,
     Cloud,
@@ -39,6 +40,7 @@ from pfdoctor.cli.options import (
     Subscription,
     Timeout,
     Verbose,
+    Wait,
     Workspace,
     Yes,
     option,
@@ -92,6 +94,7 @@ def diagnose(
     fix: Annotated[bool, option("--fix", help="Fix what can be fixed first, and report what is left.")] = False,
     fix_level: FixLevel = "safe",
     yes: Yes = False,
+    wait: Wait = PATIENCE,
 ) -> int:
     """Find why a deployment failed, does not answer or answers slowly: from its log, live, or both, with its files.
 
@@ -154,7 +157,7 @@ def diagnose(
         from pfdoctor.cli.fix import Short
 
         level = Level(fix_level)
-        failed = Short(tuple(paths or ()), catalogue, run.rules, level, live).fix(yes=yes)
+        failed = Short(tuple(paths or ()), catalogue, run.rules, level, live).fix(yes=yes, wait=wait)
     report = _examined(run, Inputs(paths, None, log, live))
     answer = delivery.deliver(report, run.rules, nothing=NOTHING)
     if live.given.any and not (fix or quiet) and _may_be_planned(report):

@@ -35,18 +35,21 @@ class Short(NamedTuple):
         plan = make_plan(ground, self.catalogue, lambda one: one.rule in names, self.level, what_if=False)
         return ground, plan
 
-    def fix(self, *, yes: bool) -> int:
-        """Apply the plan; what it did is told on stderr. The exit code where it failed, else 0."""
+    def fix(self, *, yes: bool, wait: float) -> int:
+        """Apply the plan; what it did is told on stderr. The exit code where it failed, else 0.
+
+        `wait`: seconds, for a role to be in force.
+        """
         # imported here: nothing but a fix may write
         from pfdoctor.cli.applied import report
         from pfdoctor.cli.fixing import Doing, approved, execute, name_of
 
         ground, plan = self.plan()
-        plan = approved(plan, self.level if yes else None)
+        plan = approved(plan, self.level if yes else None).plan
         if not plan.steps:
             return 0
         again = shlex.join(["pfdoctor", *sys.argv[1:]])
-        doing = Doing(ground.root, _journal(), name_of(plan), again, self.live)
+        doing = Doing(ground.root, _journal(), name_of(plan), again, self.live, wait)
         return report(execute(plan, self.catalogue, doing), plan, doing)
 
 

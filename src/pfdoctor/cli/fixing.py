@@ -17,7 +17,7 @@ from pfdoctor.apply.run import Applied, Runner
 from pfdoctor.apply.verify import Observation, Observe
 from pfdoctor.cli.output import say
 from pfdoctor.cli.planning import judge, survey, survey_live
-from pfdoctor.core.model import Level
+from pfdoctor.core.model import Level, PfdoctorError
 from pfdoctor.core.plan import Fix, Plan, Step, to_json
 from pfdoctor.core.plan.step import place_of
 from pfdoctor.core.rule import Catalogue
@@ -46,7 +46,7 @@ def name_of(plan: Plan) -> str:
     return hashlib.sha256(dump(to_json(plan)).encode()).hexdigest()[:12]
 
 
-def hand(plan: Plan, live: Live | None, name: str, wait: float = PATIENT.longest) -> AzureHand | None:
+def hand(plan: Plan, live: Live | None, name: str, wait: float) -> AzureHand | None:
     """What performs the plan's steps in Azure, if it has any. `wait`: seconds, for a role to be in force."""
     if live is None or not plan.azure:
         return None
@@ -63,23 +63,33 @@ def login(live: Live) -> Login:
     return Login(way.cloud, way.make, os.environ, way.limits, say)
 
 
-def approved(plan: Plan, yes: Level | None) -> Plan:
+class Approval(NamedTuple):
+    """What of a plan may run, and what is left out: what somebody declined, and what nobody was asked about."""
+
+    plan: Plan
+    declined: tuple[Fix, ...]
+    unasked: tuple[Fix, ...]
+
+
+def approved(plan: Plan, yes: Level | None) -> Approval:
     """What may run: all that is safe, what `yes` answers for, and what the person at the terminal agrees to."""
     allowed: set[int] = set()
-    skipped: list[Fix] = []
+    declined: list[Fix] = []
+    unasked: list[Fix] = []
     for fix in plan.fixes:
-        granted = fix.level is Level.SAFE or (yes is not None and fix.level.rank <= yes.rank)
-        if not granted and yes is None and sys.stdin.isatty():
-            granted = typer.confirm(f"{describe(fix)}\n  apply it?", default=False, err=True)
-        if granted:
+        if fix.level is Level.SAFE or (yes is not None and fix.level.rank <= yes.rank):
+            allowed |= set(fix.steps)
+        elif yes is not None or not sys.stdin.isatty():
+            unasked.append(fix)
+        elif typer.confirm(f"{describe(fix)}\n  apply it?", default=False, err=True):
             allowed |= set(fix.steps)
         else:
-            skipped.append(fix)
-    for fix in skipped:
+            declined.append(fix)
+    for fix in (*declined, *unasked):
         say(f"left out: {describe(fix)}")
-    if skipped and not sys.stdin.isatty():
+    if unasked:
         say("what is not safe needs somebody to ask, or --yes --fix-level review")
-    return plan.only(allowed)
+    return Approval(plan.only(allowed), tuple(declined), tuple(unasked))
 
 
 class Doing(NamedTuple):
@@ -114,3 +124,21 @@ def execute(plan: Plan, catalogue: Catalogue, doing: Doing) -> Applied:
         if begun:
             say(visible(f"next: {doing.again} goes on; take it back with: pfdoctor undo {doing.journal}"))
         raise
+
+
+def with_left_out(applied: Applied, plan: Plan, approval: Approval, catalogue: Catalogue, doing: Doing) -> Applied:
+    """What came of the approved part, and of the rest of the plan: some of it may be there already."""
+
+    def is_open(fix: Fix) -> bool:
+        part = plan.only(set(fix.steps))
+        performer = hand(part, doing.live, doing.name, doing.wait)
+        runner = Runner(part, doing.root, catalogue, lambda: Observation(()), lambda _: None, performer)
+        try:
+            return runner.check(doing.journal, doing.name)
+        except PfdoctorError:
+            # that nobody could look is no sign that it is done
+            return True
+
+    unasked = tuple(fix for fix in approval.unasked if is_open(fix))
+    done = tuple(fix for fix in approval.unasked if fix not in unasked)
+    return applied._replace(already=(*applied.already, *done), declined=approval.declined, unasked=unasked)

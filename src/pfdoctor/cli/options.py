@@ -169,6 +169,8 @@ FixLevel: TypeAlias = Annotated[
 ]
 Yes: TypeAlias = Annotated[bool, option("--yes", "-y", help="Do not ask about fixes up to --fix-level.")]
 
+PATIENCE = 1200.0
+"""Seconds: twice as long as a role takes to be in force."""
 Wait: TypeAlias = Annotated[
     float,
     option("--wait", metavar="SECONDS", help="How long to wait for a role to be in force; 0 looks once.", min=0.0),

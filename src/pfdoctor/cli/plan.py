@@ -30,8 +30,6 @@ from pfdoctor.cli.options import (
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-PENDING = 8
-
 
 @app.command()
 def plan(
@@ -87,7 +85,7 @@ def plan(
     from pfdoctor.cli.live import Live
     from pfdoctor.cli.output import STDOUT, print_lines, say, width, write
     from pfdoctor.cli.own_rules import load
-    from pfdoctor.cli.planning import diff_of, make_plan, survey, survey_live
+    from pfdoctor.cli.planning import PENDING, diff_of, make_plan, survey, survey_live
     from pfdoctor.cli.run import given_paths
     from pfdoctor.cli.select import find, split
     from pfdoctor.cli.target import Given

@@ -20,6 +20,9 @@ from pfdoctor.edit.sources import FileSources
 if TYPE_CHECKING:
     from pfdoctor.cli.live import Live
 
+PENDING = 8
+"""The exit code where nothing failed, and changes are still to be made."""
+
 
 class Ground(NamedTuple):
     """What is there: the facts of every case, and the folder that all file names are relative to."""

@@ -115,11 +115,12 @@ def _checks(given: Given, cloud_name: str | None, credential: str, timeout: floa
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     yield Check("software", True, f"Python {platform.python_version()}, {packages}")
     from pfdoctor.cloud.clouds import resolve_cloud
+    from pfdoctor.cloud.errors import ProxyError
 
     try:
         cloud = resolve_cloud(cloud_name, os.environ)
     except PfdoctorError as error:
-        yield Check("cloud", False, str(error), error.exit_code)
+        yield Check("proxy" if isinstance(error, ProxyError) else "cloud", False, str(error), error.exit_code)
         return
     yield Check("cloud", True, f"{cloud.name} at {cloud.resource_manager}")
     reachable = True

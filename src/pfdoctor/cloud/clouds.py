@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.errors import CloudError
+from pfdoctor.cloud.proxy import proxy_for
 from pfdoctor.cloud.tls import tls_context
 from pfdoctor.core.model import Json
 
@@ -106,8 +107,16 @@ def resolve_cloud(name: str | None, environment: Mapping[str, str]) -> Cloud:
     """The cloud that `--cloud`, ARM_CLOUD_METADATA_URL, AZURE_CLOUD and AZURE_AUTHORITY_HOST name; else public Azure.
 
     Raises CloudError for an unknown name, and for metadata that cannot be read or is none: falling back to public
-    Azure would look at another world than the one that was meant, and send it a token.
+    Azure would look at another world than the one that was meant, and send it a token. Raises ProxyError where
+    HTTPS_PROXY is no address: no request could leave, and each library would say so in its own way.
     """
+    cloud = _resolved(name, environment)
+    for address in (cloud.resource_manager, cloud.authority):
+        proxy_for(urlsplit(address).netloc)
+    return cloud
+
+
+def _resolved(name: str | None, environment: Mapping[str, str]) -> Cloud:
     wanted = name or environment.get("AZURE_CLOUD") or None
     url = environment.get("ARM_CLOUD_METADATA_URL")
     if url:
@@ -133,6 +142,7 @@ def _named(name: str) -> Cloud:
 def _fetch(url: str, environment: Mapping[str, str]) -> Json:
     if not url.lower().startswith("https://"):
         raise CloudError(f"ARM_CLOUD_METADATA_URL is {url}: the metadata says whom to trust, so it must be https")
+    proxy = proxy_for(urlsplit(url).netloc)
     request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - https, just checked
     try:
         handlers = [urllib.request.HTTPSHandler(context=tls_context(environment)), _NoRedirect()]
@@ -142,7 +152,8 @@ def _fetch(url: str, environment: Mapping[str, str]) -> Json:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         reason = getattr(error, "reason", None) or error
-        raise CloudError(f"cannot read the cloud's metadata at ARM_CLOUD_METADATA_URL ({url}): {reason}") from error
+        where = f"at ARM_CLOUD_METADATA_URL ({url}){f' through {proxy}' if proxy is not None else ''}"
+        raise CloudError(f"cannot read the cloud's metadata {where}: {reason}") from error
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

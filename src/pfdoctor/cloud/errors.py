@@ -9,6 +9,10 @@ class CloudError(PfdoctorError):
     """Which Azure is meant could not be told: an unknown name, or metadata that cannot be read or is none."""
 
 
+class ProxyError(CloudError):
+    """What names the proxy is no address of one."""
+
+
 class AuthenticationError(PfdoctorError):
     """Nobody is logged in, or with a login that cannot see what is to be read."""
 

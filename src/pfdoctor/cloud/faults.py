@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import aiohttp
@@ -18,7 +19,9 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
+from pfdoctor.cloud.errors import ProxyError
 from pfdoctor.cloud.pacing import ClosedError
+from pfdoctor.cloud.proxy import EXPECTED, named_proxy
 from pfdoctor.core.model import Json, Unknown
 from pfdoctor.core.pattern import Pattern
 
@@ -78,10 +81,11 @@ def of_error(error: BaseException) -> Unknown:
         what = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or "no trusted certificate"
         detail = f"the TLS connection failed ({what}): set REQUESTS_CA_BUNDLE to the authorities of your proxy"
         return Unknown("tls", detail)
+    by_proxy = _of_proxy(chain)
+    if by_proxy is not None:
+        return by_proxy
     if any(isinstance(one, socket.gaierror | aiohttp.ClientConnectorDNSError) for one in chain):
         return Unknown("dns", "the name of the host is not known here (DNS)")
-    if any(isinstance(one, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) for one in chain):
-        return Unknown("proxy", "the proxy of HTTPS_PROXY did not connect")
     if any(isinstance(one, aiohttp.ClientPayloadError) for one in chain):
         return Unknown("truncated", "the answer was cut off")
     if any(isinstance(one, aiohttp.ClientConnectorError | ConnectionRefusedError) for one in chain):
@@ -91,6 +95,25 @@ def of_error(error: BaseException) -> Unknown:
     if isinstance(error, ServiceRequestError):
         return Unknown("unreachable", "no connection could be made")
     return Unknown("transport", f"no usable answer ({type(error).__name__})")
+
+
+def _of_proxy(chain: Iterable[BaseException]) -> Unknown | None:
+    """Why the proxy let nothing through, where it was the proxy."""
+    try:
+        proxy = named_proxy()
+    except ProxyError:
+        # nothing was sent to it: NO_PROXY spared the host
+        return None
+    if proxy is None:
+        return None
+    for one in chain:
+        if isinstance(one, aiohttp.ClientHttpProxyError):
+            return Unknown("proxy", f"the proxy {proxy} answered {one.status} instead of connecting")
+        if isinstance(one, aiohttp.ClientConnectorDNSError) and one.host == proxy.host:
+            return Unknown("proxy", f"the name of the proxy {proxy} is not known here (DNS); {EXPECTED}")
+        if isinstance(one, aiohttp.ClientProxyConnectionError):
+            return Unknown("proxy", f"the proxy {proxy} could not be connected to")
+    return None
 
 
 def error_of(body: Json) -> tuple[str | None, str | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-import urllib.request
 import weakref
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -27,6 +26,7 @@ from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.credentials import Credential
 from pfdoctor.cloud.guard import ArmGuard, Guard
 from pfdoctor.cloud.pacing import Clock, PacingPolicy, Sleep
+from pfdoctor.cloud.proxy import proxy_for
 from pfdoctor.cloud.tls import tls_context
 
 
@@ -150,11 +150,8 @@ class GuardedTransport(AsyncHttpTransport[Any, Any]):
 
 
 def _proxy_for(host: str) -> str | None:
-    """The proxy that HTTPS_PROXY names for the host, unless NO_PROXY spares it."""
-    if urllib.request.proxy_bypass(host):
-        return None
-    proxy = urllib.request.getproxies().get("https")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy or None
+    proxy = proxy_for(host)
+    return proxy.address if proxy is not None else None
 
 
 class RetryPolicy(AsyncRetryPolicy[Any, Any]):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from pfdoctor.cloud.clouds import Cloud
+from pfdoctor.cloud.date import date_of
+from pfdoctor.cloud.proxy import proxy_for
 from pfdoctor.cloud.tls import tls_context
 
 _TIMEOUT = 10.0
@@ -22,8 +22,9 @@ BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 class Reach(NamedTuple):
     """What a request without any login came to.
 
-    `skew` is how many seconds the machine's clock is ahead of Azure's; `fault` says why nothing answered, and
-    `untrusted` that something did, with a certificate that is not trusted.
+    `proxy` is the variable that names it, and its value without a login. `skew` is how many seconds the machine's clock
+    is ahead of Azure's; `fault` says why nothing answered, and `untrusted` that something did, with a certificate that
+    is not trusted.
     """
 
     proxy: str | None
@@ -35,10 +36,10 @@ class Reach(NamedTuple):
 
 
 def reach(cloud: Cloud, environment: Mapping[str, str]) -> Reach:
-    """Ask the cloud's public metadata, which needs no login. Raises CloudError for a bundle that is none."""
-    proxy = proxy_for(cloud)
+    """Ask the cloud's public metadata, which needs no login. Raises CloudError for a bundle or proxy that is none."""
+    proxy = proxy_for(cloud.host)
     bundle = next((f"{name}={environment[name]}" for name in BUNDLES if environment.get(name)), None)
-    found = Reach(proxy, bundle)
+    found = Reach(str(proxy) if proxy is not None else None, bundle)
     url = f"{cloud.resource_manager}/metadata/endpoints?api-version=2019-05-01"
     request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - a Cloud's is https
     context = tls_context(environment)
@@ -54,33 +55,19 @@ def reach(cloud: Cloud, environment: Mapping[str, str]) -> Reach:
     except OSError as error:
         reason = getattr(error, "reason", None) or error
         untrusted = isinstance(reason, ssl.SSLError)
-        return found._replace(fault=_fault(reason, cloud), untrusted=untrusted)
+        return found._replace(fault=_fault(reason, cloud, found.proxy), untrusted=untrusted)
     return found._replace(status=status, skew=_skew(date, began))
 
 
-def proxy_for(cloud: Cloud) -> str | None:
-    """The proxy that requests to the cloud go through, without its password."""
-    if urllib.request.proxy_bypass(cloud.host):
-        return None
-    proxy = urllib.request.getproxies().get("https")
-    if not proxy:
-        return None
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-
-
 def _skew(date: str | None, began: dt.datetime) -> float | None:
-    try:
-        theirs = email.utils.parsedate_to_datetime(date or "")
-    except (TypeError, ValueError):
-        return None
-    return (began - theirs).total_seconds() if theirs.tzinfo is not None else None
+    theirs = date_of(date)
+    return (began - theirs).total_seconds() if theirs is not None else None
 
 
-def _fault(reason: OSError | str, cloud: Cloud) -> str:
+def _fault(reason: OSError | str, cloud: Cloud, proxy: str | None) -> str:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return (
             f"the certificate of {cloud.host} is not trusted ({reason.verify_message}): a proxy that opens TLS? "
             "Set REQUESTS_CA_BUNDLE to the bundle that holds its authority"
         )
-    return f"{cloud.host} cannot be reached: {reason}"
+    return f"{cloud.host} cannot be reached{f' through {proxy}' if proxy else ''}: {reason}"

@@ -18,6 +18,7 @@ from pfdoctor.cloud import faults
 from pfdoctor.cloud.address import https_parts
 from pfdoctor.cloud.at_hand import AtHand
 from pfdoctor.cloud.clouds import Cloud
+from pfdoctor.cloud.date import LatestDate, iso_text
 from pfdoctor.cloud.errors import RefusedRequestError
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.cloud.shared import Key, Made, Shared, is_settled, passes
@@ -35,8 +36,8 @@ Kept = Callable[[Key, Reading], None]
 
 
 def utc_now() -> str:
-    """The time, ISO 8601 in UTC."""
-    return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    """The machine's time, ISO 8601 in UTC."""
+    return iso_text(dt.datetime.now(dt.timezone.utc))
 
 
 class Reader:
@@ -53,11 +54,13 @@ class Reader:
         cloud: Cloud,
         longest: float,
         now: Now = utc_now,
+        latest: LatestDate | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._cloud = cloud
         self._longest = longest
         self._now = now
+        self._latest = latest or LatestDate()
         self._begun: dict[Key, asyncio.Task[Reading]] = {}
         self._shared: Shared | None = None
         self._is_own: Callable[[str], bool] = lambda _: True
@@ -65,6 +68,15 @@ class Reader:
         self._kept: Kept | None = None
         self.failures: dict[Key, Unknown] = {}
         """What could not be read, or not to its end, and why."""
+
+    @property
+    def azure_now(self) -> str:
+        """The time by Azure's clock, as the latest answer told it; the machine's where no answer did. ISO 8601 in UTC.
+
+        It is that of answers which came by now, to this reader or to one that shares with it, never of kept readings.
+        """
+        moment = self._latest.moment
+        return iso_text(moment) if moment is not None else self._now()
 
     @property
     def is_troubled(self) -> bool:
@@ -83,9 +95,13 @@ class Reader:
         `is_own` is asked of an address in lower case, query included. `before` are readings of its own that were made
         earlier, and `kept` is told of each that it makes and that need not be made again.
         """
-        reader = Reader(self._pipeline, self._cloud, self._longest, self._now)
+        reader = Reader(self._pipeline, self._cloud, self._longest, self._now, self._latest)
         reader._shared, reader._is_own, reader._before, reader._kept = shared, is_own, before or {}, kept
         return reader
+
+    def another(self) -> Reader:
+        """A further reader of the same pipeline, with an empty memory but for Azure's time."""
+        return Reader(self._pipeline, self._cloud, self._longest, self._now, self._latest)
 
     def get(
         self, path: str, api_version: str, permission: str | None = None, query: Query = None
@@ -133,7 +149,7 @@ class Reader:
         return cast("_T", made.value)
 
     async def _made(self, make: Callable[[Reader], Awaitable[Json]]) -> Made:
-        reader = Reader(self._pipeline, self._cloud, self._longest, self._now)
+        reader = Reader(self._pipeline, self._cloud, self._longest, self._now, self._latest)
         reader._shared, reader._is_own = self._shared, self._is_own
         try:
             value = await make(reader)
@@ -241,6 +257,9 @@ class Reader:
             content_type = response.headers.get("Content-Type", "")
             text = response.content.decode("utf-8-sig", "replace")
             value = _value(status, content_type, text, permission)
+            if not isinstance(value, Unknown):
+                # an answer that cannot be read may be a proxy's, and so may its date
+                self._latest.note(response.headers.get("Date"))
         except RefusedRequestError as error:
             # an answer of Azure named what may not be asked for
             value = Unknown("refused-by-us", str(error))

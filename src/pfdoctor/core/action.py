@@ -164,8 +164,8 @@ def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
                 f' --role "{render(role, texts, scope)}" --scope {render(where, texts, scope)}'
             )
         case RouteTraffic(deployment):
-            name = _name_of("endpoint", scope)
-            return f'az ml online-endpoint update --name {name} --traffic "{render(deployment, texts, scope)}=100"'
+            name, traffic = _name_of("endpoint", scope), render(deployment, texts, scope)
+            return f'az ml online-endpoint update {_where(scope)} --name {name} --traffic "{traffic}=100"'
         case EnableProvider(namespace):
             return f"az provider register --namespace {render(namespace, texts, scope)} --wait"
         case RefreshKeys(workspace):
@@ -176,6 +176,14 @@ def _name_of(section: str, scope: Scope) -> str:
     body = (scope.facts.document.get(scope.view) or {}).get(section)
     name = body.get("name") if isinstance(body, dict) else None
     return name if isinstance(name, str) else f"<name of the {section}>"
+
+
+def _where(scope: Scope) -> str:
+    """The flags that tell the Azure CLI which workspace, with what to fill in where it is not known."""
+    workspace = (scope.facts.document.get("live") or {}).get("workspace")
+    known = workspace if isinstance(workspace, dict) else {}
+    group, name = known.get("resource_group"), known.get("name")
+    return f"-g {group if isinstance(group, str) else '<group>'} -w {name if isinstance(name, str) else '<workspace>'}"
 
 
 def _endpoint_principal(scope: Scope) -> str:

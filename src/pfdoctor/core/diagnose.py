@@ -248,7 +248,9 @@ def _remedies(wording: Wording, scope: Scope, status: Status) -> tuple[Remedy, .
         if spec.only_if is not None and evaluate(spec.only_if, scope).truth is not True:
             continue
         edits = tuple(describe(action, scope, spec.texts) for action in spec.actions)
-        steps = messages.render(spec.steps, spec.texts, scope).strip() if spec.steps else None
+        told = messages.render(spec.steps, spec.texts, scope).strip() if spec.steps else ""
+        # a command that stands among the edits is not given twice
+        steps = "\n".join(step for step in told.split("\n") if step not in edits) or None
         title = messages.render(spec.title, spec.texts, scope)
         offered.append(Remedy(title, spec.level, edits, steps, spec.raw_actions))
     return tuple(offered)

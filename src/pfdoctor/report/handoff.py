@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from pfdoctor.core.plan import Plan, Step
 from pfdoctor.core.plan.equivalent import equivalent
-from pfdoctor.core.plan.permitted import action_of
 from pfdoctor.core.plan.resource import AzureEdit, GrantRole
 
 _GRANTERS = "Owner, User Access Administrator or Role Based Access Control Administrator"
@@ -30,7 +29,6 @@ def _step(plan: Plan, step: Step) -> Iterator[str]:
     edit = step.edit
     if not isinstance(edit, AzureEdit):
         return
-    action, scope = action_of(edit)
     same = equivalent(edit)
     yield from (f"## {step.id}. {step.title}", "")
     for fix in plan.fixes:
@@ -45,10 +43,15 @@ def _step(plan: Plan, step: Step) -> Iterator[str]:
             "scope is the one that the operation is checked at. Contributor or Owner would let the identity change or "
             "hand out things that it never needs."
         )
-        yield f"- **Who can do it**: whoever has `{action}` there: {_GRANTERS}"
+        actions = " and ".join(f"`{one.action}`" for one in step.permissions)
+        yield f"- **Who can do it**: whoever has {actions} there: {_GRANTERS}"
     else:
         yield f"- **What**: `{edit.target}`"
-        yield f"- **Who can do it**: whoever has `{action}` at `{scope}`"
+        needed = " and ".join(f"`{one.action}` at `{one.scope}`" for one in step.permissions)
+        yield f"- **Who can do it**: whoever has {needed}"
+    if step.lacking and len(step.permissions) > 1:
+        lacking = " and ".join(f"`{one.action}`" for one in step.lacking)
+        yield f"- **What who asks for it lacks**: {lacking}"
     yield f"- **What it brings about**: {step.effect}"
     yield f"- **Taking it back**: {step.inverse}"
     yield ""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pfdoctor.core.model import Level
 from pfdoctor.core.plan import Fix, Forecast, Outcome, Plan, Step
 from pfdoctor.core.plan.step import place_of
+from pfdoctor.core.plan.words import permissions_in_words
 from pfdoctor.report.style import EMPTY, Line, Span, Style, count, line, visible, wrap
 
 _LEVEL: dict[Level, Style] = {Level.SAFE: "good", Level.REVIEW: "warning", Level.MANUAL: "error"}
@@ -66,7 +67,8 @@ def _fix(fix: Fix, steps: Sequence[Step], width: int) -> Iterator[Line]:
         yield from wrap((*where, Span(f": {visible(step.title)}")), width, first="  ", rest="      ")
         yield from wrap((Span(f"{step.effect}. Undo: {visible(step.inverse)}", "dim"),), width, "      ", "      ")
         if step.permitted is False:
-            text = f"you may not do this: it needs {visible(step.needs)}; --hand-off FILE writes what to ask for"
+            lacking = visible(permissions_in_words(step.lacking))
+            text = f"you may not do this: it needs {lacking}; --hand-off FILE writes what to ask for"
             yield from wrap((Span(text, "warning"),), width, "      ", "      ")
 
 

@@ -9,6 +9,7 @@ import struct
 import uuid
 import weakref
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -41,7 +42,12 @@ class Front:
 
         application = web.Application(middlewares=[front], client_max_size=64 * 1024 * 1024)
         application.add_routes(routes)
+        application.on_response_prepare.append(self._dated)
         return application
+
+    async def _dated(self, _: web.Request, response: web.StreamResponse) -> None:
+        """The answer's `Date` is the simulated time, for a client must not learn that there is another."""
+        response.headers["Date"] = formatdate(self._now(), usegmt=True)
 
     async def _serve(self, server: str, request: web.Request, handler: Handler) -> web.StreamResponse:
         ongoing = Ongoing(str(uuid.uuid4()))

@@ -54,7 +54,7 @@ class Collection(NamedTuple):
 
     `brief` leaves unread what costs a request for every endpoint and only matters where something is wrong: groups
     that the identity is in, its roles elsewhere and those it may activate, and all but the end of one log. Without
-    `metrics`, Azure Monitor is not asked.
+    `metrics`, Azure Monitor is not asked. `now` is the machine's time; Azure's answers come first.
     """
 
     deployment: str | None = None
@@ -134,7 +134,6 @@ class _Run:
         self._cloud = cloud
         self._credential = credential
         self._how = how
-        self._now = how.now()
 
     async def collect(self, caller: Caller | Unknown) -> list[Collected]:
         reader, target = self._reader, self._target
@@ -205,7 +204,7 @@ class _Run:
                     "id": identifier,
                 },
                 "live": live,
-                "clock": {"now": self._now},
+                "clock": {"now": self._reader.azure_now},
                 "origins": {"live": origins},
                 "excerpts": {},
                 "joins": [],
@@ -256,7 +255,7 @@ class _Run:
             }
             view |= {key: await shared[key] for key in ("workspace", "datastores", "providers")}
             self._how.progress("reading role assignments")
-            told = {"live": settle(view)[0], "declared": self._how.declared, "clock": {"now": self._now}}
+            told = {"live": settle(view)[0], "declared": self._how.declared, "clock": {"now": self._reader.azure_now}}
             scopes = needed_scopes(self._target.workspace_id, told)
             principals = _principals(view, caller)._replace(brief=self._how.brief)
             return {**view, "authorization": await read_authorization(reader, scopes, principals, subscription)}
@@ -319,7 +318,7 @@ class _Run:
             return AtHand(
                 unread(found.deployments, "the deployment") if found.deployments.unknown is not None else None
             )
-        return read_metrics(self._reader, deployment, self._now)
+        return read_metrics(self._reader, deployment, self._reader.azure_now)
 
     async def _logs(self, identifier: str, deployment: Json) -> Json:
         return await read_logs(self._reader, identifier, _of(deployment, "updated_at"), brief=self._how.brief)

@@ -33,7 +33,8 @@ FRESH = timedelta(minutes=10)
 FRESH_THROUGH_GROUP = timedelta(hours=24)
 FRESH_DATA_AT_MANAGEMENT_GROUP = timedelta(hours=4)
 CLOCKS_DIFFER = timedelta(minutes=2)
-"""By which the machine's clock may be behind Azure's without the ages of assignments losing their sense."""
+"""By which the case's time may be behind an assignment's without its age losing its sense: Azure has many clocks, and
+where its answers had no date the case's time is the machine's."""
 
 PENDING, GRANTED = 2, 3
 """How far a grant reaches, above NONE and CONDITIONAL: it is fresh; it is in force."""
@@ -195,7 +196,7 @@ def _freshness(question: Question, world: World, row: Row) -> tuple[timedelta | 
             unknown = True
     age = world.now - max(times) if world.now is not None and times else None
     if age is not None and age < -CLOCKS_DIFFER:
-        # the machine's clock is behind Azure's: no age can be told
+        # the case's clock is behind that of the assignment: no age can be told
         return None, (PENDING, GRANTED)
     age = max(age, timedelta()) if age is not None else None
     shortest, longest = fresh_after(question, world, row)

@@ -9,6 +9,7 @@ from pfdoctor.core.plan.step import (
     Forecast,
     NotPlanned,
     Outcome,
+    Permission,
     Plan,
     PlanError,
     Step,
@@ -32,6 +33,7 @@ def to_json(plan: Plan) -> dict[str, Json]:
                 "edit": edit_to_json(one.edit),
                 "level": str(one.level),
                 "touches": list(touched(one.edit)),
+                "permissions": [permission._asdict() for permission in one.permissions],
             }
             for one in plan.steps
         ],
@@ -78,4 +80,6 @@ def _plan(document: dict[str, Json]) -> Plan:
 
 def _step(body: dict[str, Json]) -> Step:
     fields = {key: value for key, value in body.items() if key != "touches"}
-    return Step(**{**fields, "edit": edit_from_json(body["edit"]), "level": Level(body["level"])})
+    permissions = tuple(Permission(**one) for one in body["permissions"])
+    edit, level = edit_from_json(body["edit"]), Level(body["level"])
+    return Step(**{**fields, "edit": edit, "level": level, "permissions": permissions})

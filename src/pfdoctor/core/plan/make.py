@@ -17,7 +17,7 @@ from pfdoctor.core.plan.along import along
 from pfdoctor.core.plan.foresee import DRIFT, compare, foresee, proven, rejoins
 from pfdoctor.core.plan.live import changes_anything
 from pfdoctor.core.plan.merge import merged
-from pfdoctor.core.plan.permitted import is_permitted
+from pfdoctor.core.plan.permitted import is_permitted, permissions_of
 from pfdoctor.core.plan.resolve import least_level, rendered, resolve
 from pfdoctor.core.plan.resource import (
     NOTHING,
@@ -289,16 +289,18 @@ class Planner:
         return next((step for step in self._steps if _equal(step.edit, edit)), None)
 
     def _step(self, edit: Edit, level: Level, case: int) -> Step:
+        permissions = permissions_of(edit, self._facts[case])
         return Step(
             id=len(self._steps) + 1,
             edit=edit,
             level=level,
             title=title_of(edit),
-            needs=needs_of(edit),
+            needs=needs_of(edit, permissions),
             effect=effect_of(edit, self._facts[case]),
             inverse=inverse_of(edit),
             expects={},
-            permitted=is_permitted(edit, self._facts[case]),
+            permitted=is_permitted(permissions),
+            permissions=permissions,
         )
 
     def _tried(self, sources: Sources, edits: Sequence[Edit]) -> tuple[Sources, tuple[bool, ...]]:

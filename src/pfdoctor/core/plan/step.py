@@ -103,11 +103,23 @@ _KINDS: dict[str, type] = {
 }
 
 
+class Permission(NamedTuple):
+    """An operation of Azure, the scope that it is checked at, and whether whoever made the plan may do it there.
+
+    `held` is None where the role assignments do not tell.
+    """
+
+    action: str
+    scope: str
+    held: bool | None
+
+
 class Step(NamedTuple):
     """One edit, with what a person decides on and what applying checks before and after it.
 
     `expects` maps each file it touches to the SHA-256 of its bytes when the plan was made (null: not there), and each
-    resource to that of its content. `permitted`: whether whoever made the plan may do it; None where that is not known.
+    resource to that of its content. `permissions` are all that it needs of Azure. `permitted`: whether whoever made the
+    plan may do it; None where that is not known.
     """
 
     id: int
@@ -119,6 +131,12 @@ class Step(NamedTuple):
     inverse: str
     expects: dict[str, str | None]
     permitted: bool | None = None
+    permissions: tuple[Permission, ...] = ()
+
+    @property
+    def lacking(self) -> tuple[Permission, ...]:
+        """What whoever made the plan is known not to be allowed."""
+        return tuple(one for one in self.permissions if one.held is False)
 
 
 class Fix(NamedTuple):

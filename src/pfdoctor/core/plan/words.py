@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json, short_id
-from pfdoctor.core.plan.permitted import action_of
 from pfdoctor.core.plan.resource import (
     AzureEdit,
     BodyChange,
@@ -22,6 +22,7 @@ from pfdoctor.core.plan.step import (
     Edit,
     MovedFile,
     NewFile,
+    Permission,
     RemoveValue,
     RenameEntry,
     SetValue,
@@ -96,12 +97,16 @@ def _named(value: Json) -> Json:
     return short_id(value) if isinstance(value, str) else value
 
 
-def needs_of(edit: Edit) -> str:
-    """The permission that the step needs."""
+def needs_of(edit: Edit, permissions: Sequence[Permission]) -> str:
+    """The permissions that the step needs; those of Azure are given."""
     if isinstance(edit, AzureEdit):
-        action, scope = action_of(edit)
-        return f"{action} at {short_id(scope)}"
+        return permissions_in_words(permissions)
     return f"permission to write {' and '.join(touched(edit))}"
+
+
+def permissions_in_words(permissions: Iterable[Permission]) -> str:
+    """Operations of Azure, each with where."""
+    return " and ".join(f"{one.action} at {short_id(one.scope)}" for one in permissions)
 
 
 def inverse_of(edit: Edit) -> str:
