@@ -99,3 +99,21 @@ def test_a_worker_that_is_killed_costs_no_endpoint(monkeypatch: pytest.MonkeyPat
     with Examiner(examine, lambda: None) as examiner:
         assert asyncio.run(both(examiner)) == ["first", "second"]
     assert not active_children()
+
+
+def test_parts_with_other_rules_are_not_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "1.json", tmp_path / "2.json"
+    first.write_text(json.dumps(audit(endpoint("a"))))
+    second.write_text(json.dumps({**audit(endpoint("b")), "rules": ["quota-too-small"]}))
+    assert main(["audit", "merge", str(first), str(second)]) == 2
+    assert "not the same rules" in capsys.readouterr().err
+
+
+def test_a_shard_that_is_given_twice_is_told_where_it_is_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part, copy = tmp_path / "part.json", tmp_path / "copy.json"
+    for one in (part, copy):
+        one.write_text(json.dumps({**audit(), "shard": {"index": 2, "of": 2}}))
+    assert main(["audit", "merge", str(part), str(copy)]) == 2
+    assert "are both shard 2: give each part once" in capsys.readouterr().err

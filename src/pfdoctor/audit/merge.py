@@ -23,7 +23,7 @@ def merge(paths: Sequence[Path], gate: Gate) -> AuditReport:
     for path, part in zip(paths, parts, strict=True):
         for key in ("version", "scope", "rules"):
             if part[key] != first[key]:
-                raise PfdoctorError(f"{path} is of another audit than {paths[0]}: its {key} differs")
+                raise PfdoctorError(f"{path} is of another audit than {paths[0]}: not the same {key}")
     entries: dict[str, dict[str, Json]] = {}
     for path, part in zip(paths, parts, strict=True):
         for entry in part["endpoints"]:

@@ -37,7 +37,7 @@ def document(audit: dict[str, Json], rules: Iterable[Rule]) -> dict[str, Json]:
     index = {name: number for number, name in enumerate(ordered)}
     notifications = [*_left_out(summary), *_problems(audit), *_unread(audit), *_undecided(audit, index)]
     invocation = {
-        "executionSuccessful": summary["exit_code"] not in (3, 4, 130),
+        "executionSuccessful": summary["exit_code"] not in (2, 3, 4, 130),
         "exitCode": summary["exit_code"],
         "exitCodeDescription": summary["exit_reason"],
         "startTimeUtc": audit["run"]["started_at"],
