@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -40,9 +40,18 @@ class Fleet:
         self.environment = dict(simulator.environment)
         self._files = 0
 
-    def audit(self, scope: Any = None, *, shard: Any = None, state: Path | None = None, **how: Any) -> Any:
-        """The report of one audit; `state` names its file."""
+    def audit(
+        self,
+        scope: Any = None,
+        *,
+        shard: Any = None,
+        state: Path | None = None,
+        examine: Callable[[Any], Any] | None = None,
+        **how: Any,
+    ) -> Any:
+        """The report of one audit; `state` names its file, `examine` what to make of the facts of a case."""
         from pfdoctor.audit.engine import audit, meant
+        from pfdoctor.audit.examined import examined
         from pfdoctor.audit.how import How
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.audit.scope import Scope
@@ -61,10 +70,12 @@ class Fleet:
         kept = State(state or self.folder / f"state-{self._files}.jsonl", header)
         limits = Limits(request=20.0, backoff=0.0, sleep=_no_sleep)
 
-        async def examine(facts: Any) -> Any:
-            return diagnose(facts, catalogue)
+        result_of = examine or (lambda facts: diagnose(facts, catalogue))
 
-        settings = How(examine, catalogue.symptoms, self.environment, limits=limits)._replace(**how)
+        async def examine_all(read: Any) -> Any:
+            return examined(read, catalogue.symptoms, result_of)
+
+        settings = How(examine_all, self.environment, limits=limits)._replace(**how)
 
         async def go() -> None:
             async with make_credential("managed-identity", cloud, self.environment, None) as credential:
@@ -84,7 +95,8 @@ class Fleet:
                 "complete": len(kept.done) == len(meant(kept, shard)) and not problems,
                 "cloud": cloud.resource_manager,
             }
-            report = make_report(Run(header["scope"], header["shard"], run, problems), kept.entries, Gate())
+            described = Run(header["scope"], header["shard"], sorted(catalogue.rules), run, problems)
+            report = make_report(described, kept.entries, Gate())
             return json.loads("".join(report.chunks()))
         finally:
             kept.close()
@@ -93,7 +105,7 @@ class Fleet:
         """The command line, to its end."""
         return subprocess.run(
             [sys.executable, "-m", "pfdoctor", "audit", *arguments],
-            env=self._variables(),
+            env=self.variables(),
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -103,20 +115,21 @@ class Fleet:
         )
 
     def begin(
-        self, *arguments: str, state_home: str = "state", terminal: int = subprocess.PIPE
+        self, *arguments: str, state_home: str = "state", terminal: int = subprocess.PIPE, **options: Any
     ) -> subprocess.Popen[str]:
         """The command line, under way; `terminal` is what it has as stderr."""
         return subprocess.Popen(
             [sys.executable, "-m", "pfdoctor", "audit", *arguments],
-            env=self._variables()
-            | {"XDG_STATE_HOME": str(self.folder / state_home), "TERM": "xterm", "COLUMNS": "120"},
+            env=self.variables() | {"XDG_STATE_HOME": str(self.folder / state_home), "TERM": "xterm", "COLUMNS": "120"},
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=terminal,
             text=True,
+            **options,
         )
 
-    def _variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """The environment of a command line."""
         return {**os.environ, **self.environment, "XDG_STATE_HOME": str(self.folder / "state")}
 
 

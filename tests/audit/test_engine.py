@@ -103,7 +103,7 @@ def test_what_the_graph_lists_and_is_no_more_is_gone(small: Any, tmp_path: Path,
 
 
 def test_a_bug_at_one_endpoint_costs_no_other(small: Any) -> None:
-    async def examine(_: Any) -> Any:
+    def examine(_: Any) -> Any:
         raise ZeroDivisionError
 
     report = small.audit(examine=examine)

@@ -33,7 +33,7 @@ Passed = dict[str, set[str]]
 def _audited(small: Any) -> tuple[dict[str, Any], Passed]:
     passed: Passed = {}
 
-    async def examine(facts: Any) -> Any:
+    def examine(facts: Any) -> Any:
         result = diagnose(facts, rules())
         passed[facts.case["name"]] = set(result.outcomes.get(Status.PASS, ()))
         return result
@@ -45,7 +45,7 @@ def _audited(small: Any) -> tuple[dict[str, Any], Passed]:
 def sound(small: Any) -> tuple[dict[str, Any], Passed]:
     """The undisturbed report, of every endpoint read in full: a fault may bring about that an endpoint is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pfdoctor.audit.look.wants_more", lambda _, __: True)
+        patch.setattr("pfdoctor.audit.examined.wants_more", lambda _, __: True)
         return _audited(small)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
 import re
+import resource
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +21,8 @@ import jsonschema
 import pytest
 
 from pfdoctor.audit.fleet import Shard
+from pfdoctor.audit.inventory import Inventory
+from pfdoctor.audit.state import State
 from pfdoctor.core.model import PfdoctorError
 
 pytestmark = pytest.mark.once
@@ -125,6 +132,48 @@ def test_a_state_that_nobody_named_is_named_when_the_audit_is_cut(small: Any, wa
     assert not state.exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_cut_before_it_has_begun_it_still_reports(number: signal.Signals, small: Any, tmp_path: Path) -> None:
+    output = tmp_path / "report.json"
+    environment = small.variables()
+    kill = f"os.kill(os.getpid(), {int(number)})"
+    begin = (
+        "import os, pfdoctor.cli.own_rules as rules; load = rules.load;"
+        f"rules.load = lambda of: ({kill}, {kill}, load(of))[2];"
+        "from pfdoctor.cli.main import run; run()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", begin, "audit", "--format", "json", "--output", str(output)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (130, "pfdoctor: interrupted: 0 endpoints are done\n")
+    report = _report(output)
+    jsonschema.validate(report, SCHEMA)
+    assert report["summary"]["exit_code"] == 130
+    assert [one["problem"] for one in report["problems"]] == ["interrupted"]
+    assert not report["run"]["complete"]
+
+
+def test_a_group_that_is_ended_tells_its_report(small: Any, tmp_path: Path, waited: Callable[..., None]) -> None:
+    """As `timeout` does it: the process, and at once the group that it is in, with the processes that it began."""
+    state, output = tmp_path / "state.jsonl", tmp_path / "report.json"
+    small.simulator.inject({"path": "chat-000000[6-9]|chat-000001"}, {"kind": "slow", "seconds": 2.5})
+    process = small.begin("--format", "json", "--output", str(output), "--resume", str(state), start_new_session=True)
+    waited(state, 2)
+    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGTERM)
+    begun = time.monotonic()
+    _, told = process.communicate(timeout=30)
+    small.simulator.clear_faults()
+    assert process.returncode == 130, told
+    assert time.monotonic() - begun < 1.5
+    assert len(_report(output)["endpoints"]) == COUNT
+
+
 def test_two_audits_cannot_write_one_state(small: Any, tmp_path: Path, waited: Callable[..., None]) -> None:
     state = tmp_path / "state.jsonl"
     small.simulator.inject({"path": "chat-"}, {"kind": "slow", "seconds": 2.5})
@@ -154,16 +203,99 @@ def test_a_line_that_was_cut_off_is_made_again(
     assert not [one for one in own if not one.endswith("/metrics")], "only examined again"
 
 
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header: dict[str, Any] = {"scope": {}, "shard": None, "started_at": "2026-01-01T00:00:00Z"}
+    path = tmp_path / "state.jsonl"
+    state = State(path, header)
+    write = os.write
+
+    def full(file: int, data: bytes) -> int:
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data[:20])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", full)
+        with pytest.raises(PfdoctorError, match="No space left on device"):
+            state.set_inventory(Inventory((), ()))
+    state.close_session(3, 0, 1.0)
+    state.close()
+    again = State(path, header)
+    assert (again.requests, again.inventory) == (3, None)
+    again.close()
+
+
 def test_the_state_of_another_audit_is_refused(small: Any, tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     small.audit(state=state)
-    with pytest.raises(PfdoctorError, match="state of another audit: its shard"):
+    with pytest.raises(PfdoctorError, match="state of an audit with another shard"):
         small.audit(state=state, shard=Shard(1, 2))
     other = tmp_path / "notes.txt"
     other.write_text("buy milk\n")
     with pytest.raises(PfdoctorError, match="no state file"):
         small.audit(state=other)
     assert other.read_text() == "buy milk\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        (0, lambda text: text.replace("started_at", "begun_at")),
+        (1, lambda text: text.replace('"location"', '"place"')),
+        (2, lambda text: text[:100] + "\n"),
+        (2, lambda _: "\n"),
+        (2, lambda _: "[]\n"),
+        (2, lambda text: text.replace('"key"', '"kex"')),
+        (-2, lambda text: text.replace('"state": "', '"state": "un')),
+    ],
+)
+def test_a_state_that_somebody_edited_is_said_with_its_line(
+    small: Any, tmp_path: Path, line: int, made: Callable[[str], str]
+) -> None:
+    state = tmp_path / "state.jsonl"
+    small.audit(state=state)
+    lines = state.read_text().splitlines(keepends=True)
+    assert lines[-2].startswith('{"kind": "endpoint"')
+    lines[line] = made(lines[line])
+    state.write_text("".join(lines))
+    with pytest.raises(PfdoctorError, match=f"is damaged: line {line % len(lines) + 1} "):
+        small.audit(state=state)
+    assert state.read_text() == "".join(lines)
+
+
+def test_a_disk_that_fills_up_cuts_the_audit_and_loses_no_endpoint(
+    small: Any, tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    state, output = tmp_path / "state.jsonl", tmp_path / "report.json"
+    ran = small.command(*("--resume", str(state), "--format", "json", "--output", str(output)), preexec_fn=_little_room)
+    assert ran.returncode == 2, ran.stderr
+    assert "cannot write the state file" in ran.stderr
+    assert "internal error" not in ran.stderr
+    assert f"go on with: pfdoctor audit --resume {state}" in ran.stderr
+    report = _report(output)
+    assert {one["id"] for one in report["endpoints"]} == {one["id"] for one in undisturbed["endpoints"]}
+    assert report["summary"]["states"]["unknown"]
+    assert report["summary"]["exit_reason"] == "the state cannot be written"
+    assert small.command("--resume", str(state)).returncode == 1, "with room again, it goes on"
+
+
+def _little_room() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+@pytest.mark.parametrize(("path", "told"), [("/dev/null", "is no file that can hold"), ("nowhere/x", "cannot open")])
+def test_what_can_hold_no_state_is_said(small: Any, path: str, told: str) -> None:
+    ran = small.command("--resume", path)
+    assert ran.returncode == 2
+    assert told in ran.stderr
+
+
+def test_without_a_place_for_the_state_a_name_is_asked_for(small: Any, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    process = small.begin(state_home=str(file))
+    assert "Name a file with --resume" in process.communicate(timeout=60)[1]
+    assert process.returncode == 2
 
 
 def test_shards_merge_to_the_whole(

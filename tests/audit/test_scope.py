@@ -11,7 +11,7 @@ from tests.audits import running
 from tests.fleet import fleet, subscription_of
 
 from pfdoctor.audit.fleet import Endpoint, Shard, interleaved
-from pfdoctor.audit.scope import Filter, Scope
+from pfdoctor.audit.scope import Filter, Scope, matches
 from pfdoctor.core.model import NoInputError, PfdoctorError
 
 
@@ -33,7 +33,7 @@ def _found(tiny: Any, **scope: Any) -> list[int]:
     return sorted(int(one["name"].removeprefix("chat-")) for one in report["endpoints"])
 
 
-async def _nothing(facts: Any) -> Any:
+def _nothing(facts: Any) -> Any:
     from pfdoctor.core.model import CaseResult
 
     return CaseResult(facts.case["name"], "deployment", (), (), {})
@@ -87,6 +87,57 @@ def test_a_scope_that_cannot_be_listed_is_told(status: int, problem: str, code: 
     assert [one["problem"] for one in report["problems"]] == [problem]
     assert not report["run"]["complete"]
     assert report["summary"]["exit_code"] == code
+
+
+_GRAPH = {"path": "ResourceGraph"}
+
+
+def _row(number: int) -> dict[str, str]:
+    place = f"{subscription_of(number)}/resourceGroups/rg-chat-{number:03d}-0000"
+    workspace = f"providers/Microsoft.MachineLearningServices/workspaces/ws-chat-{number:03d}-0000"
+    return {"id": f"/subscriptions/{place}/{workspace}/onlineEndpoints/chat-{number:07d}"}
+
+
+@pytest.mark.parametrize(
+    ("pages", "code", "told"),
+    [
+        ([[[_row(0)], "a"], [[_row(1)], "b"], [[_row(2)], "a"]], "page-loop", "the same page again after 3 rows"),
+        ([[[_row(0)], "a"], [[_row(1), _row(2)], "a"]], "page-loop", "the same page again after 3 rows"),
+        ([[[_row(0), _row(1), _row(2), {"id": 7}, "row", {}], None]], "wrong-type", "3 rows of it without the id"),
+        ([[[_row(0), _row(0), _row(1), _row(2)], None, "true"]], "truncated", "has more than the 4 rows"),
+    ],
+)
+def test_a_list_that_may_go_on_is_told(pages: list[Any], code: str, told: str, tiny: Any) -> None:
+    for number, (rows, token, *cut) in enumerate(pages, start=1):
+        body = {"data": rows, "resultTruncated": (cut or ["false"])[0], **({"$skipToken": token} if token else {})}
+        tiny.simulator.inject({**_GRAPH, "nth": number}, {"kind": "wrong-type", "body": body})
+    report = tiny.audit(Scope(), examine=_nothing)
+    tiny.simulator.clear_faults()
+    (problem,) = report["problems"]
+    assert (problem["problem"], told in problem["detail"]) == (code, True)
+    assert report["summary"]["endpoints"] == 3
+    assert report["summary"]["exit_code"] == 6
+
+
+def test_a_misspelt_name_is_told_beside_an_unknown_id(tiny: Any) -> None:
+    unknown = "99999999-2222-3333-4444-555555555555"
+    with pytest.raises(NoInputError, match="is named 'typo'"):
+        tiny.audit(Scope(subscriptions=(unknown, "typo")))
+
+
+def test_a_name_that_no_endpoint_is_due_to_is_told(tiny: Any) -> None:
+    ran = tiny.command(
+        "-g", "rg-chat-000-0000", "-g", "rg-typo", "--include", "region:east*", "--include", "region:we*"
+    )
+    assert ran.returncode == 0
+    assert "no endpoint in the scope is of --resource-group rg-typo" in ran.stderr
+    assert "is of --include region:we*" in ran.stderr
+    assert ran.stderr.count("note:") == 2
+
+
+def test_a_name_with_the_characters_of_a_glob_means_itself() -> None:
+    assert matches("[Prod] chat*", ["[prod] CHAT*"])
+    assert not matches("prod", ["[prod] chat"])
 
 
 def test_an_audit_that_could_not_list_a_part_is_not_green(tiny: Any) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import signal
+from multiprocessing import active_children
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from tests.report.audits import audit, endpoint, finding
 
+from pfdoctor.cli.audit_examiner import Examiner
 from pfdoctor.cli.audit_progress import Estimate, duration
 from pfdoctor.cli.main import main
 
@@ -44,6 +52,9 @@ def test_a_duration_is_no_more_exact_than_it_can_be(seconds: float, said: str) -
         (["--format", "yaml"], "it is one of text, json, jsonl"),
         # what would keep the report from being told is told before an hour is spent on it
         (["--format", "json", "--output", "nowhere/audit.json"], "there is no folder nowhere"),
+        (["--format", "json", "--output", "."], "it is a folder"),
+        (["-f", "json", "-o", "a", "-f", "text", "-o", "./a"], "two formats go to a"),
+        (["--shard", "1/" + "9" * 5000], "it is I/N"),
         (["--since", "nowhere.json", "--format", "markdown"], "cannot read nowhere.json"),
         (["--since", "nowhere.json"], "--since is for --format markdown"),
     ],
@@ -60,4 +71,31 @@ def test_a_part_that_is_no_report_is_refused(tmp_path: Path, capsys: pytest.Capt
     file = tmp_path / "part.json"
     file.write_text("[]")
     assert main(["audit", "merge", str(file)]) == 2
-    assert "is no report of `pfdoctor audit --format json`" in capsys.readouterr().err
+    assert "is no report of pfdoctor audit --format json" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_one_output_that_is_full_leaves_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    part, after = tmp_path / "part.json", tmp_path / "after.md"
+    part.write_text(json.dumps(audit(endpoint("a", finding()))))
+    arguments = ["-f", "json", "-o", "/dev/full", "-f", "markdown", "-o", str(after)]
+    assert main(["audit", "merge", str(part), *arguments]) == 2
+    assert "cannot write /dev/full: No space left on device" in capsys.readouterr().err
+    assert "1 error" in after.read_text()
+
+
+def test_a_worker_that_is_killed_costs_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pfdoctor.cli.audit_examiner._PATIENCE", 0.3)
+    parent = os.getpid()
+
+    def examine(read: Any) -> Any:
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read
+
+    async def both(examiner: Examiner) -> list[Any]:
+        return [await examiner(cast("Any", name)) for name in ("first", "second")]
+
+    with Examiner(examine, lambda: None) as examiner:
+        assert asyncio.run(both(examiner)) == ["first", "second"]
+    assert not active_children()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfdoctor.core import redact
-from pfdoctor.core.redact import INSTRUMENTATION_KEY, find_secrets, is_secret_name, redact_text, redact_value
+from pfdoctor.core.redact import INSTRUMENTATION_KEY, find_secrets, is_clean, is_secret_name, redact_text, redact_value
 
 _LETTERS = string.ascii_letters + string.digits
 _RANDOM = random.Random(20261123)
@@ -202,6 +202,8 @@ def test_redaction_is_idempotent_with_secrets(parts: list[str]) -> None:
 def test_redaction_of_values_is_idempotent(value: object) -> None:
     once = redact_value(value)
     assert redact_value(once) == once
+    assert is_clean(once)
+    assert is_clean(value) == (once == value)
 
 
 def test_ordinary_text_is_left_alone() -> None:

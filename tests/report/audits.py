@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+RULES = ["connection-secrets-denied", "image-pull-denied", "node-cycle", "quota-too-small"]
 
 
 def finding(rule: str = "connection-secrets-denied", deployment: str = "chat/blue", **more: Any) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def audit(*endpoints: dict[str, Any], finished: str = "2026-11-22T03:00:00Z", **
             **{key: [] for key in ("resource_groups", "workspaces", "management_groups", "include", "exclude")},
         },
         "shard": None,
+        "rules": RULES,
         "run": {
             "started_at": "2026-11-22T02:58:00Z",
             "finished_at": finished,

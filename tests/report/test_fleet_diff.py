@@ -162,6 +162,39 @@ def test_what_is_no_audit_is_said(told: Callable[..., tuple[int, str]], content:
         told(content, audit(endpoint("a")))
 
 
+@pytest.mark.parametrize(
+    ("damage", "told_of"),
+    [
+        (lambda it: it.pop("rules"), "it has no 'rules'"),
+        (lambda it: it.update(run=None), "run has the wrong type"),
+        (lambda it: it.update(endpoints=[{"id": 3}]), r"endpoints\[0\] has no 'name'"),
+        (lambda it: it["endpoints"][0].update(reason="odd"), r"endpoints\[0\]\.reason has the wrong type"),
+        (lambda it: it["endpoints"][0]["findings"][0].update(severity="odd"), "severity is none of error, info, warn"),
+        (lambda it: it["endpoints"][0]["findings"][0].pop("remedies"), r"findings\[0\] has no 'remedies'"),
+    ],
+)
+def test_a_damaged_report_is_said_with_its_place(
+    told: Callable[..., tuple[int, str]], damage: Callable[[Any], object], told_of: str
+) -> None:
+    from pfdoctor.core.model import PfdoctorError
+
+    broken = audit(endpoint("a", finding()))
+    damage(broken)
+    with pytest.raises(PfdoctorError, match=rf"new\.json is damaged.*{told_of}"):
+        told(audit(endpoint("a")), broken)
+
+
+def test_what_a_rule_that_did_not_run_found_is_not_fixed() -> None:
+    before, after = audit(endpoint("a", finding())), audit(endpoint("a"))
+    after["rules"] = ["quota-too-small"]
+    difference = compare(before, after)
+    assert not difference.fixed
+    assert [one.why for one in difference.not_seen] == ["the new audit did not run the rule"]
+    assert "different rules" in difference.notices[0]
+    (new,) = compare(after, before).new
+    assert new.why == "the old audit did not run the rule"
+
+
 def test_text_tells_the_news_and_counts_the_rest(told: Callable[..., tuple[int, str]]) -> None:
     before = audit(endpoint("a", finding()), endpoint("b", finding()), endpoint("c"))
     after = audit(endpoint("a", finding()), unread("b"), endpoint("c", finding("quota-too-small")))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from importlib import import_module
-
 from pfdoctor.audit.fleet import Endpoint, Shard
 from pfdoctor.audit.how import How
 from pfdoctor.audit.inventory import take_inventory
@@ -30,19 +27,9 @@ async def audit(
     Raises AuthenticationError where nobody is logged in, or no longer, and NoInputError where a named scope is none.
     What was done by then is in the state.
     """
-    # the first two answers take their time, in which there is enough to load
-    loading = asyncio.ensure_future(asyncio.to_thread(import_module, "pfdoctor.audit.look"))
-    try:
-        await _audit(scope, shard, state, cloud, credential, how)
-    finally:
-        await loading
-
-
-async def _audit(
-    scope: Scope, shard: Shard | None, state: State, cloud: Cloud, credential: Credential, how: How
-) -> None:
     begun = how.limits.clock()
-    caller = await credential.caller(cloud.arm_scope)
+    # without a login there is nothing to begin
+    await credential.caller(cloud.arm_scope)
     pacing = PacingPolicy(how.limits.sleep, how.limits.clock)
     pipeline = arm_pipeline(
         cloud, credential, how.environment, how.limits._replace(connections=how.concurrency), pacing=pacing
@@ -67,7 +54,7 @@ async def _audit(
             from pfdoctor.audit.look import Looking
 
             try:
-                await Looking(state, reader, shared, caller, login, how).run(meant(state, shard))
+                await Looking(state, reader, shared, login, how).run(meant(state, shard))
             finally:
                 await shared.close()
     finally:

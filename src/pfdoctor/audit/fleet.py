@@ -35,6 +35,10 @@ class Endpoint(NamedTuple):
         return {**self._asdict(), "tags": dict(self.tags)}
 
 
+_LONGEST = 20
+"""Characters of a shard: nobody has a billion machines."""
+
+
 class Shard(NamedTuple):
     """One part of `of`, counted from 1. Which part an endpoint belongs to hangs on its id alone."""
 
@@ -45,7 +49,7 @@ class Shard(NamedTuple):
     def parse(text: str) -> Shard:
         """`2/4`. Raises PfdoctorError for anything else."""
         part, _, of = text.partition("/")
-        if not (part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
+        if not (part.isdecimal() and of.isdecimal() and len(text) < _LONGEST and 1 <= int(part) <= int(of)):
             raise PfdoctorError(f"--shard {text}: it is I/N with I from 1 to N, such as 2/4")
         return Shard(int(part), int(of))
 

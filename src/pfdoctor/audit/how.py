@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
+from pfdoctor.audit.examined import Examined, Read
 from pfdoctor.cloud.pipeline import Limits
 from pfdoctor.cloud.reader import Now, utc_now
-from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult, Json
-from pfdoctor.core.rule import Symptom
+from pfdoctor.core.model import Json
 
-Examine = Callable[[Facts], Awaitable[CaseResult]]
+Examine = Callable[[Read], Awaitable[Examined]]
 Told = Callable[[dict[str, Json], int, int], None]
 """Told of each entry as it comes, how many there are by now, and how many there will be."""
 
@@ -20,7 +19,6 @@ class How(NamedTuple):
     """How to audit. `concurrency` is requests at once; `environment` names certificates."""
 
     examine: Examine
-    symptoms: Mapping[str, Symptom]
     environment: Mapping[str, str]
     concurrency: int = 64
     metrics: bool = False

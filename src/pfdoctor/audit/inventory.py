@@ -16,6 +16,7 @@ from pfdoctor.cloud.reader import Reader
 from pfdoctor.collect.azure import permissions, versions
 from pfdoctor.collect.azure.arm_id import parse, workspace_id
 from pfdoctor.core.model import Json, NoInputError, Unknown
+from pfdoctor.report.style import count
 
 _VERSION = "2022-10-01"
 _PATH = "/providers/Microsoft.ResourceGraph/resources"
@@ -56,7 +57,7 @@ async def take_inventory(reader: Reader, scope: Scope) -> Inventory:
     """The endpoints of the scope. Raises NoInputError where a scope that was named proves to be none."""
     problems: list[Problem] = []
     subscriptions = await _subscriptions(reader, scope, problems)
-    rows: list[dict[str, Json]] = []
+    rows: list[Json] = []
     if subscriptions is None:
         limits: list[dict[str, Json]] = [{"managementGroups": [one]} for one in scope.management_groups] or [{}]
     else:
@@ -65,7 +66,7 @@ async def take_inventory(reader: Reader, scope: Scope) -> Inventory:
     for limit in limits:
         what = _said(limit)
         rows += await _query(reader, _ENDPOINTS, limit, problems, what)
-    found = {one.key: one for one in map(_endpoint, rows) if one is not None}
+    found = {one.key: one for one in _endpoints(rows, "the answer of Azure Resource Graph", problems)}
     for one in await _named(reader, scope, subscriptions or [], problems):
         found.setdefault(one.key, one)
     kept = [found[key] for key in sorted(found) if scope.holds(found[key])]
@@ -89,6 +90,18 @@ def why_empty(scope: Scope, inventory: Inventory) -> str:
     )
 
 
+def unmatched(scope: Scope, inventory: Inventory) -> list[str]:
+    """The options that no endpoint of the inventory is due to: misspelt, or there is none."""
+    here = inventory.endpoints
+    told = [
+        f"--resource-group {one}"
+        for one in scope.resource_groups
+        if not any(matches(it.resource_group, [one]) for it in here)
+    ]
+    told += [f"--workspace {one}" for one in scope.workspaces if not any(matches(it.workspace, [one]) for it in here)]
+    return told + [f"--include {one.text}" for one in scope.include if not any(map(one.holds, here))]
+
+
 async def _subscriptions(reader: Reader, scope: Scope, problems: list[Problem]) -> list[str] | None:
     """The ids of the subscriptions that are named; None where none is."""
     if not scope.subscriptions:
@@ -98,8 +111,9 @@ async def _subscriptions(reader: Reader, scope: Scope, problems: list[Problem]) 
     else:
         limit = {}
     rows = await _query(reader, _SUBSCRIPTIONS, limit, problems, "the list of subscriptions")
-    seen = {str(one.get("subscriptionId")).lower(): str(one.get("name")) for one in rows}
+    seen = {str(one.get("subscriptionId")).lower(): str(one.get("name")) for one in rows if isinstance(one, dict)}
     chosen: dict[str, None] = {}
+    is_listed = not problems
     for wanted in scope.subscriptions:
         hits = [one for one, name in seen.items() if matches(one, [wanted]) or matches(name, [wanted])]
         if not hits and is_subscription_id(wanted):
@@ -108,7 +122,7 @@ async def _subscriptions(reader: Reader, scope: Scope, problems: list[Problem]) 
             )
             problems.append(Problem(f"/subscriptions/{wanted}", "not-seen", detail))
             hits = [wanted.lower()]
-        elif not hits and not problems:
+        elif not hits and is_listed:
             raise NoInputError(f"no subscription that the login sees is named {wanted!r}; there are: {_known(seen)}")
         chosen |= dict.fromkeys(hits)
     return list(chosen)
@@ -121,23 +135,34 @@ def _known(seen: dict[str, str]) -> str:
     return ", ".join(shown[:_SHOWN]) + more or "none"
 
 
-async def _query(
-    reader: Reader, query: str, limit: dict[str, Json], problems: list[Problem], what: str
-) -> list[dict[str, Json]]:
+async def _query(reader: Reader, query: str, limit: dict[str, Json], problems: list[Problem], what: str) -> list[Json]:
     """The rows of all pages. A page that fails ends them, and is a problem."""
-    rows: list[dict[str, Json]] = []
+    rows: list[Json] = []
     options: dict[str, Json] = {"$top": _PAGE, "resultFormat": "objectArray"}
+    tokens: set[str] = set()
+
+    def ended(code: str, detail: str) -> None:
+        problems.append(Problem(what, code, f"Azure Resource Graph {detail}"))
+
     while True:
         reading = await reader.post(_PATH, _VERSION, {"query": query, **limit, "options": options})
         page = reading.body.get("data") if reading.body is not None else None
         if not isinstance(page, list):
             why = reading.unknown or Unknown("wrong-type", "the answer holds no rows")
-            problems.append(Problem(what, why.code, f"Azure Resource Graph {why.detail}"))
+            ended(why.code, why.detail)
             return rows
-        rows += [one for one in page if isinstance(one, dict)]
-        token = reading.body.get("$skipToken") if reading.body is not None else None
-        if not isinstance(token, str) or token == options.get("$skipToken"):
+        rows += page
+        answer = reading.body or {}
+        token = answer.get("$skipToken")
+        if not isinstance(token, str) or not token:
+            # says so where it has more, and yet gives no token (Microsoft Learn, "Paging results")
+            if str(answer.get("resultTruncated")).lower() == "true":
+                ended("truncated", f"has more than the {len(rows):,} rows that it gave")
             return rows
+        if token in tokens:
+            ended("page-loop", f"gave the same page again after {len(rows):,} rows")
+            return rows
+        tokens.add(token)
         options = {**options, "$skipToken": token}
 
 
@@ -156,13 +181,23 @@ async def _named(reader: Reader, scope: Scope, subscriptions: list[str], problem
         if why is not None and (len(ids) == 1 or not reading.is_missing):
             problems.append(Problem(identifier, why.code, why.detail))
         rows = reading.value if isinstance(reading.value, list) else []
-        found += [one for one in map(_endpoint, rows) if one is not None]
+        found += _endpoints(rows, identifier, problems)
     return found
 
 
-def _endpoint(row: dict[str, Json]) -> Endpoint | None:
+def _endpoints(rows: Iterable[Json], what: str, problems: list[Problem]) -> list[Endpoint]:
+    """The endpoints of rows. Those that name none are a problem: some endpoint may stand behind them."""
+    made = [_endpoint(row) for row in rows]
+    found = [one for one in made if one is not None]
+    if len(found) < len(made):
+        number = len(made) - len(found)
+        problems.append(Problem(what, "wrong-type", f"{count(number, 'row')} of it without the id of an endpoint"))
+    return found
+
+
+def _endpoint(row: Json) -> Endpoint | None:
     """An endpoint of a row; None for one without a usable id."""
-    target = parse(row.get("id"))
+    target = parse(row.get("id")) if isinstance(row, dict) else None
     if target is None or target.resource_group is None or len(target.names) != 2:
         return None
     tags = row.get("tags")

@@ -6,19 +6,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from pfdoctor.audit.examined import Examined, Read
 from pfdoctor.audit.fleet import Endpoint, interleaved
 from pfdoctor.audit.how import How
 from pfdoctor.audit.login import UNAUTHENTICATED, Login
-from pfdoctor.audit.record import record, unread, wants_more
+from pfdoctor.audit.record import unread
 from pfdoctor.audit.state import State
-from pfdoctor.cloud.credentials import Caller
 from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.shared import Shared
 from pfdoctor.collect.azure.collector import Collection, collect_through
-from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult, Json, NoInputError, Unknown
+from pfdoctor.core.model import Json, NoInputError, Unknown
 from pfdoctor.report.summary import INTERNAL
+
+_DEPLOYER = Unknown("not-looked", "who deploys is not known to an audit, which has a login of its own")
 
 
 def _log_unread(reader: Reader) -> Unknown | None:
@@ -28,17 +29,15 @@ def _log_unread(reader: Reader) -> Unknown | None:
 class Looking:
     """One run over the endpoints."""
 
-    def __init__(self, state: State, reader: Reader, shared: Shared, caller: Caller, login: Login, how: How) -> None:
+    def __init__(self, state: State, reader: Reader, shared: Shared, login: Login, how: How) -> None:
         self._state = state
         self._reader = reader
         self._shared = shared
-        self._caller = caller
         self._login = login
         self._how = how
         self._brief = Collection(
             brief=True,
             metrics=how.metrics,
-            symptoms=how.symptoms,
             environment=how.environment,
             limits=how.limits,
             now=how.now,
@@ -95,8 +94,9 @@ class Looking:
         before, keep = self._state.own(endpoint.key), partial(self._state.keep_own, endpoint.key)
         reader = self._reader.share(self._shared, is_own, before, keep)
         try:
-            cases = await self._cases(reader, endpoint)
-            return record(endpoint, cases, _log_unread(reader)), reader.is_troubled
+            examined = await self._examined(reader, endpoint, self._brief)
+            if examined.wants_more:
+                examined = await self._examined(reader, endpoint, self._brief._replace(brief=False, metrics=True))
         except NoInputError as error:
             return unread(endpoint, Unknown("gone", f"Azure Resource Graph lists it, but {error}"), gone=True), False
         except AuthenticationError as error:
@@ -105,20 +105,15 @@ class Looking:
             return unread(endpoint, Unknown(UNAUTHENTICATED, str(error))), False
         except Exception as error:  # noqa: BLE001 - a bug of ours at one endpoint must not cost the report of the others
             return unread(endpoint, Unknown(INTERNAL, self._how.broke(endpoint.id, error))), False
+        else:
+            return examined.entry, reader.is_troubled
         finally:
             await reader.close()
 
-    async def _cases(self, reader: Reader, endpoint: Endpoint) -> list[tuple[Facts, CaseResult]]:
-        """The deployments' facts and what they came to: read briefly, and in full where that leaves a question."""
-        cases = await self._examined(reader, endpoint, self._brief)
-        if any(wants_more(facts, result) for facts, result in cases):
-            cases = await self._examined(reader, endpoint, self._brief._replace(brief=False, metrics=True))
-        return cases
-
-    async def _examined(self, reader: Reader, endpoint: Endpoint, how: Collection) -> list[tuple[Facts, CaseResult]]:
+    async def _examined(self, reader: Reader, endpoint: Endpoint, how: Collection) -> Examined:
+        """What the endpoint comes to: read briefly, or in full where that left a question."""
         signed_in = (self._login.cloud, self._login.credential)
-        facts = await collect_through(reader, endpoint.target, self._caller, how, signed_in)
+        collected = await collect_through(reader, endpoint.target, _DEPLOYER, how, signed_in)
         if any(one.code == UNAUTHENTICATED for one in reader.failures.values()):
             await self._login.check()
-        results = await asyncio.gather(*map(self._how.examine, facts))
-        return list(zip(facts, results, strict=True))
+        return await self._how.examine(Read(endpoint, collected, _log_unread(reader)))

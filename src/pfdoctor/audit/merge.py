@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pfdoctor.audit.record import order
-from pfdoctor.audit.report import SCHEMA_NAME, AuditReport, Run, make_report
+from pfdoctor.audit.report import AuditReport, Run, make_report
 from pfdoctor.core.model import Json, PfdoctorError
+from pfdoctor.report.fleet import parse
 from pfdoctor.report.summary import Gate
 
 
@@ -20,7 +21,7 @@ def merge(paths: Sequence[Path], gate: Gate) -> AuditReport:
     parts = [_read(path) for path in paths]
     first = parts[0]
     for path, part in zip(paths, parts, strict=True):
-        for key in ("version", "scope"):
+        for key in ("version", "scope", "rules"):
             if part[key] != first[key]:
                 raise PfdoctorError(f"{path} is of another audit than {paths[0]}: its {key} differs")
     entries: dict[str, dict[str, Json]] = {}
@@ -32,20 +33,17 @@ def merge(paths: Sequence[Path], gate: Gate) -> AuditReport:
     missing = _missing(parts, paths)
     problems += missing
     ordered = sorted(entries.values(), key=order)
-    run = Run(first["scope"], None, _run(parts, complete=not missing), problems)
+    run = Run(first["scope"], None, first["rules"], _run(parts, complete=not missing), problems)
     return make_report(run, lambda: iter(ordered), gate)
 
 
 def _read(path: Path) -> dict[str, Json]:
     try:
-        document = json.loads(path.read_bytes())
+        return parse(path.read_text("utf-8-sig"), str(path))
     except OSError as error:
         raise PfdoctorError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise PfdoctorError(f"{path} is no JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA_NAME:
-        raise PfdoctorError(f"{path} is no report of `pfdoctor audit --format json`")
-    return document
+    except UnicodeDecodeError as error:
+        raise PfdoctorError(f"{path} is no UTF-8 text: byte {error.start}") from error
 
 
 def _missing(parts: Sequence[dict[str, Json]], paths: Sequence[Path]) -> list[dict[str, Json]]:
@@ -54,7 +52,11 @@ def _missing(parts: Sequence[dict[str, Json]], paths: Sequence[Path]) -> list[di
     sizes = {one["of"] for one in shards}
     if len(sizes) > 1 or (shards and len(shards) != len(parts)):
         raise PfdoctorError(f"{paths[0]} and the others are not shards of one run: --shard I/N has the same N in all")
-    here = {one["index"] for one in shards}
+    here: dict[int, Path] = {}
+    for path, part in zip(paths, parts, strict=True):
+        index = part["shard"]["index"] if shards else 0
+        if here.setdefault(index, path) is not path and shards:
+            raise PfdoctorError(f"{path} and {here[index]} are both shard {index}: give each part once")
     return [
         {
             "path": f"shard {index}/{of}",

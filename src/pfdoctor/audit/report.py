@@ -34,7 +34,7 @@ class AuditReport(NamedTuple):
     def chunks(self) -> Iterator[str]:
         """The document as JSON text in pieces: each key of the top level, problem and endpoint on a line of its own."""
         for number, (key, value) in enumerate(self.head.items()):
-            listed = isinstance(value, list) and value
+            listed = key == "problems" and value
             body = "[\n" + ",\n".join(map(encode, value)) + "\n]" if listed else encode(value)
             yield f"{',' if number else '{'}\n{encode(key)}: {body}"
         yield ',\n"endpoints": ['
@@ -50,13 +50,15 @@ class Cut(NamedTuple):
 
     reason: Unknown
     exit_code: int
+    exit_reason: str
 
 
 class Run(NamedTuple):
-    """What the audit was: the schema's scope, shard, run and problems, and what cut it."""
+    """What the audit was: the schema's scope, shard, rules, run and problems, and what cut it."""
 
     scope: dict[str, Json]
     shard: dict[str, Json] | None
+    rules: list[str]
     run: dict[str, Json]
     problems: list[dict[str, Json]]
     cut: Cut | None = None
@@ -69,6 +71,7 @@ def make_report(run: Run, entries: Entries, gate: Gate) -> AuditReport:
         "version": pfdoctor.__version__,
         "scope": run.scope,
         "shard": run.shard,
+        "rules": run.rules,
         "run": run.run,
         "summary": _summary(entries(), run, gate),
         "problems": sorted(run.problems, key=lambda one: (one["path"], one["problem"])),
@@ -134,11 +137,11 @@ _NOT_THERE = "not-found"
 def _exit(worst: Severity | None, gate: Gate, seen: _Seen, run: Run) -> tuple[int, str]:
     """The exit code by the precedence of docs/exit-codes.md, and why."""
     if run.cut is not None and run.cut.exit_code == INTERRUPTED:
-        return INTERRUPTED, "interrupted"
+        return INTERRUPTED, run.cut.exit_reason
     if seen.broken:
         return 3, f"internal error at {count(seen.broken, 'endpoint')}"
     if run.cut is not None:
-        return run.cut.exit_code, "the login ended before the audit did"
+        return run.cut.exit_code, run.cut.exit_reason
     if not seen.present:
         return _of_nothing(run, gate)
     if seen.not_allowed == seen.present:
@@ -152,7 +155,9 @@ def _exit(worst: Severity | None, gate: Gate, seen: _Seen, run: Run) -> tuple[in
         return 1, f"findings at or above {gate.fail_on}"
     if incomplete:
         return 6, missing or "not everything could be decided"
-    return 0, "no findings" if worst is None else f"no proven finding at or above {gate.fail_on or 'never'}"
+    if gate.fail_on is None and worst is not None:
+        return 0, "--fail-on never"
+    return 0, "no findings" if worst is None else f"no proven finding at or above {gate.fail_on}"
 
 
 def _of_nothing(run: Run, gate: Gate) -> tuple[int, str]:

@@ -33,14 +33,14 @@ class Filter(NamedTuple):
             )
         if field != "tag":
             return Filter(text, field, "", rest)
-        key, _, pattern = rest.partition("=")
-        return Filter(text, field, key, pattern or "*")
+        key, equals, pattern = rest.partition("=")
+        return Filter(text, field, key, pattern if equals else "*")
 
     def holds(self, endpoint: Endpoint) -> bool:
         if self.field == "tag":
             # names of tags are case-insensitive in Azure, their values are not
             return any(
-                key.lower() == self.key.lower() and fnmatchcase(value, self.pattern)
+                key.lower() == self.key.lower() and (value == self.pattern or fnmatchcase(value, self.pattern))
                 for key, value in endpoint.tags.items()
             )
         values = {
@@ -81,8 +81,9 @@ class Scope(NamedTuple):
 
 
 def matches(value: str, patterns: Iterable[str]) -> bool:
-    """Whether a glob matches, without regard to case."""
-    return any(fnmatchcase(value.lower(), one.lower()) for one in patterns)
+    """Whether a glob matches, without regard to case, or the name itself: `[prod] chat` is both."""
+    value = value.lower()
+    return any(value == one or fnmatchcase(value, one) for one in map(str.lower, patterns))
 
 
 def is_glob(text: str) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator, KeysView
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,14 +22,26 @@ from pfdoctor.audit.record import order
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.cloud.shared import Key, Shared
 from pfdoctor.core.model import Json, PfdoctorError, Source, Unknown
-from pfdoctor.core.redact import redact_value
+from pfdoctor.core.redact import is_clean
+from pfdoctor.report.fleet import ENTRY, fault
 from pfdoctor.report.json import encode
 
 SCHEMA_NAME = "pfdoctor/audit-state/v1"
 
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _SHOWN_KEYS = ("InstrumentationKey", "ConnectionString")
 _LONG = 100_000
 """Characters of a log that it costs less to read again than to look through for secrets and write."""
+
+
+_BEGINNING = b'{"kind": "audit"'
+_SAID = {"rules": "rules (or another version of pfdoctor)", "metrics": "--metrics"}
+_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What a line raises that somebody edited."""
+
+
+class StateError(PfdoctorError):
+    """The file cannot be written any more: nothing that is read now would be kept."""
 
 
 class State:
@@ -44,9 +58,10 @@ class State:
         self._readings: list[int] = []
         self._kept: set[Key] = set()
         self._own: dict[str, list[int]] = {}
+        self._end = 0
         try:
             # role assignments are in it: for nobody else's eyes
-            self._file: IO[bytes] = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+            self._file: IO[bytes] = os.fdopen(os.open(path, _FLAGS, 0o600), "r+b")
         except OSError as error:
             raise PfdoctorError(f"cannot open the state file {path}: {error.strerror}") from error
         try:
@@ -127,12 +142,18 @@ class State:
             return  # a file system without locks
 
     def _append(self, line: dict[str, Json]) -> int:
-        offset = self._file.seek(0, os.SEEK_END)
+        """Writes the line, past the buffer that is read through; where it begins."""
+        offset, data = self._end, f"{encode(line)}\n".encode()
+        rest = data
         try:
-            self._file.write(encode(line).encode() + b"\n")
-            self._file.flush()
+            while rest:
+                rest = rest[os.write(self._file.fileno(), rest) :]
         except OSError as error:
-            raise PfdoctorError(f"cannot write the state file {self.path}: {error.strerror}") from error
+            # what a full disk took of it must not stand before what comes later
+            with suppress(OSError):
+                os.truncate(self._file.fileno(), offset)
+            raise StateError(f"cannot write the state file {self.path}: {error.strerror}") from error
+        self._end += len(data)
         return offset
 
     def _line(self, offset: int) -> dict[str, Json]:
@@ -146,22 +167,28 @@ class State:
         self._own.pop(key, None)
 
     def _load(self, header: dict[str, Json]) -> None:
+        if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+            raise PfdoctorError(f"{self.path} is no file that can hold the state: give --resume another name")
         first = self._file.readline()
         if not first.endswith(b"\n"):
-            if first and not first.startswith(b'{"kind": "audit"'):
+            if not first.startswith(_BEGINNING[: len(first)]):
                 raise PfdoctorError(f"{self.path} is no state file of an audit: give --resume another name")
             self._file.truncate(0)
             self._append({"kind": "audit", "schema": SCHEMA_NAME, **header})
             return
         self._check(first, header)
         end = self._file.tell()
-        for raw in iter(self._file.readline, b""):
+        for number, raw in enumerate(iter(self._file.readline, b""), start=2):
             if not raw.endswith(b"\n"):
                 break
-            self._take(json.loads(raw), end)
+            try:
+                self._take(json.loads(raw), end)
+            except _DAMAGE as error:
+                raise self._damaged(number) from error
             end = self._file.tell()
         # a line that was cut off by the end of the audit
         self._file.truncate(end)
+        self._end = end
 
     def _check(self, first: bytes, header: dict[str, Json]) -> None:
         try:
@@ -172,20 +199,33 @@ class State:
             raise PfdoctorError(f"{self.path} is no state file of an audit: give --resume another name")
         differing = [name for name, value in header.items() if name != "started_at" and found.get(name) != value]
         if differing:
+            said = ", another ".join(_SAID.get(one, one) for one in differing)
             raise PfdoctorError(
-                f"{self.path} is the state of another audit: its {', '.join(differing)} "
-                f"{'is' if len(differing) == 1 else 'are'} different. Repeat its command, or give --resume another name"
+                f"{self.path} is the state of an audit with another {said}. "
+                "Repeat its command, or give --resume another name"
             )
+        if not isinstance(found.get("started_at"), str):
+            raise self._damaged(1)
         self.started_at = found["started_at"]
+
+    def _damaged(self, number: int) -> PfdoctorError:
+        return PfdoctorError(
+            f"{self.path} is damaged: line {number} is none that pfdoctor wrote. Give --resume another name, "
+            "or remove the file to begin anew"
+        )
 
     def _take(self, line: dict[str, Json], offset: int) -> None:
         if line["kind"] == "endpoint":
+            wrong = fault(line, ENTRY)
+            if wrong is not None:
+                raise ValueError(wrong)
             self._index(line, offset)
         elif line["kind"] == "reading":
-            method, url, rest = line["key"]
+            key, _ = _reading(line)
             self._readings.append(offset)
-            self._kept.add((method, url, rest))
+            self._kept.add(key)
         elif line["kind"] == "own":
+            _reading(line)
             self._own.setdefault(line["endpoint"], []).append(offset)
         elif line["kind"] == "inventory":
             endpoints = tuple(Endpoint(**one) for one in line["endpoints"])
@@ -200,8 +240,7 @@ def _is_fit(reading: Reading) -> bool:
     content = reading.body.get("content") if reading.body is not None else None
     if isinstance(content, str) and len(content) > _LONG:
         return False
-    value = _plain(reading)
-    return bool(redact_value(value) == value)
+    return is_clean(_plain(reading))
 
 
 def _plain(reading: Reading) -> Json:

@@ -121,45 +121,51 @@ def audit(
     """
     if context.invoked_subcommand is not None:
         return 0
-    from pfdoctor.audit.fleet import Shard
-    from pfdoctor.audit.scope import Filter, Scope
-    from pfdoctor.cli.audit_deliver import deliver, foresee
-    from pfdoctor.cli.audit_run import AuditRun, Wanted
-    from pfdoctor.cli.deliver import gate, pair
-    from pfdoctor.cli.own_rules import load
-    from pfdoctor.cli.select import Selection, choose, split
+    from pfdoctor.cli.interrupt import Signals
 
-    scope = Scope(
-        tuple(subscription or ()),
-        tuple(resource_group or ()),
-        tuple(workspace or ()),
-        tuple(management_group or ()),
-        tuple(map(Filter.parse, include or ())),
-        tuple(map(Filter.parse, exclude or ())),
-    )
-    destinations = pair(format, output)
-    older = foresee(destinations, since)
-    catalogue = load(rules)
-    selection = Selection(
-        split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
-    )
-    wanted = Wanted(
-        scope,
-        Shard.parse(shard) if shard else None,
-        resume,
-        metrics,
-        max_concurrency,
-        cloud,
-        credential,
-        timeout,
-        tuple(context.obj or ()),
-    )
-    run = AuditRun(catalogue, choose(catalogue, selection), wanted)
-    limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
-    with run.open(progress=not (no_progress or quiet)) as audited:
-        streamed = [target for kind, target in destinations if kind == "jsonl"]
-        report = audited.report(limits, streamed)
-        return deliver(report, destinations, run.rules, limits, color=color, quiet=quiet, statistics=stat, since=older)
+    # from here on: what is loaded takes a third of a second, and a signal in it is to be told as any other
+    with Signals() as signals:
+        from pfdoctor.audit.fleet import Shard
+        from pfdoctor.audit.scope import Filter, Scope
+        from pfdoctor.cli.audit_deliver import deliver, foresee
+        from pfdoctor.cli.audit_run import AuditRun, Wanted
+        from pfdoctor.cli.deliver import gate, pair
+        from pfdoctor.cli.own_rules import load
+        from pfdoctor.cli.select import Selection, choose, split
+
+        scope = Scope(
+            tuple(subscription or ()),
+            tuple(resource_group or ()),
+            tuple(workspace or ()),
+            tuple(management_group or ()),
+            tuple(map(Filter.parse, include or ())),
+            tuple(map(Filter.parse, exclude or ())),
+        )
+        destinations = pair(format, output)
+        older = foresee(destinations, since)
+        catalogue = load(rules)
+        selection = Selection(
+            split(select), split(ignore), split(extend_select), Severity(severity_min), Confidence(confidence_min)
+        )
+        wanted = Wanted(
+            scope,
+            Shard.parse(shard) if shard else None,
+            resume,
+            metrics,
+            max_concurrency,
+            cloud,
+            credential,
+            timeout,
+            tuple(context.obj or ()),
+        )
+        run = AuditRun(catalogue, choose(catalogue, selection), wanted)
+        limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
+        with run.open(signals, progress=not (no_progress or quiet)) as audited:
+            streamed = [target for kind, target in destinations if kind == "jsonl"]
+            report = audited.report(limits, streamed)
+            return deliver(
+                report, destinations, run.rules, limits, color=color, quiet=quiet, statistics=stat, since=older
+            )
 
 
 app.command("diff")(diff)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pfdoctor.cli.output import STDOUT, Sink, print_lines, sink, width, write
+from pfdoctor.cli.output import STDOUT, Sink, print_lines, say, sink, width, write
 from pfdoctor.core.model import Json, PfdoctorError
 from pfdoctor.report.style import plain
 
@@ -19,8 +21,15 @@ if TYPE_CHECKING:
 def foresee(destinations: Sequence[tuple[str, str]], since: Path | None) -> dict[str, Json] | None:
     """The older report. Raises PfdoctorError, before an hour is spent, for what would keep it from being told."""
     for _, target in destinations:
-        if target != STDOUT and not Path(target).parent.is_dir():
-            raise PfdoctorError(f"cannot write {target}: there is no folder {Path(target).parent}")
+        file = Path(target)
+        if target == STDOUT:
+            continue
+        if not file.parent.is_dir():
+            raise PfdoctorError(f"cannot write {target}: there is no folder {file.parent}")
+        if file.is_dir():
+            raise PfdoctorError(f"cannot write {target}: it is a folder. Give --output the name of a file")
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise PfdoctorError(f"cannot write {target}: Permission denied. Give --output another name")
     if since is None:
         return None
     if all(kind != "markdown" for kind, _ in destinations):
@@ -43,35 +52,63 @@ def deliver(
 ) -> int:
     """Writes the report to all but its streams; the exit code. `since` is an older report, for what is new in it.
 
-    `rules` are those that ran, or those that are known to whoever merges.
+    `rules` are those that ran, or those that are known to whoever merges. Raises PfdoctorError for the first output
+    that cannot be written, when all others are.
     """
+
+    def failure(kind: str, target: str) -> PfdoctorError | None:
+        try:
+            _deliver(report, kind, target, rules, gate, color=color, quiet=quiet, statistics=statistics, since=since)
+        except PfdoctorError as error:
+            return error
+        return None
+
+    failures = [one for one in itertools.starmap(failure, destinations) if one is not None]
+    for further in failures[1:]:
+        say(f"error: {further}")
+    if failures:
+        raise failures[0]
+    return report.exit_code
+
+
+def _deliver(
+    report: AuditReport,
+    kind: str,
+    target: str,
+    rules: Iterable[Rule],
+    gate: Gate,
+    *,
+    color: str,
+    quiet: bool,
+    statistics: bool,
+    since: dict[str, Json] | None,
+) -> None:
+    """Writes the report in one format; of a stream nothing is left to be written."""
     from pfdoctor.audit.text import render
 
-    for kind, target in destinations:
-        if kind == "json":
-            with sink(target) as file:
-                for chunk in report.chunks():
-                    file.write(chunk)
-        elif kind == "markdown":
-            write(_markdown(report, since), target)
-        elif kind == "openmetrics":
-            from pfdoctor.report.openmetrics import render_audit
+    if kind == "json":
+        with sink(target) as file:
+            for chunk in report.chunks():
+                file.write(chunk)
+    elif kind == "markdown":
+        write(_markdown(report, since), target)
+    elif kind == "openmetrics":
+        from pfdoctor.report.openmetrics import render_audit
 
-            write(render_audit({**report.head, "endpoints": report.entries()}), target)
-        elif kind == "sarif":
-            from pfdoctor.report.fleet_sarif import render as render_sarif
+        write(render_audit({**report.head, "endpoints": report.entries()}), target)
+    elif kind == "sarif":
+        from pfdoctor.report.fleet_sarif import render as render_sarif
 
-            write(render_sarif(_document(report), rules), target)
-        elif kind == "junit":
-            from pfdoctor.report.fleet_junit import render as render_junit
+        write(render_sarif(_document(report), rules), target)
+    elif kind == "junit":
+        from pfdoctor.report.fleet_junit import render as render_junit
 
-            write(render_junit(_document(report), gate), target)
-        elif kind == "text":
-            if target == STDOUT:
-                print_lines(render(report, width(), quiet=quiet, statistics=statistics), color)
-            else:
-                write(plain(render(report, width(), quiet=quiet, statistics=statistics)), target)
-    return report.exit_code
+        write(render_junit(_document(report), gate), target)
+    elif kind == "text":
+        if target == STDOUT:
+            print_lines(render(report, width(), quiet=quiet, statistics=statistics), color)
+        else:
+            write(plain(render(report, width(), quiet=quiet, statistics=statistics)), target)
 
 
 def _markdown(report: AuditReport, since: dict[str, Json] | None) -> str:

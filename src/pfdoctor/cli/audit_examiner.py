@@ -10,19 +10,26 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from multiprocessing.pool import Pool
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pfdoctor.cli.output import say
-from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult
 from pfdoctor.report.style import visible
 
-Examine = Callable[[Facts], CaseResult]
-_MOST = 8
+if TYPE_CHECKING:
+    from pfdoctor.audit.examined import Examined, Read
 
-_examine: Examine | None = None
+Examine = Callable[["Read"], "Examined"]
+_MOST = 8
+_PATIENCE = 60.0
+"""Seconds for what takes some milliseconds, and may stand in a queue."""
+_ENDING = 0.5
+
+Prepare = Callable[[], None]
+
+_work: tuple[Examine, Prepare] | None = None
 """What the forked workers inherit."""
 
 
@@ -31,20 +38,23 @@ class BrokenError(Exception):
 
 
 class Examiner:
-    """Called with the facts of a case, gives what they come to. Raises BrokenError for a bug of ours.
+    """Called with what was read of an endpoint, gives what it comes to. Raises BrokenError for a bug of ours.
 
-    To be entered before any thread is started, for it forks.
+    To be entered before any thread is started, for it forks. `prepare` is run where `examine` will be, early.
     """
 
-    def __init__(self, examine: Examine) -> None:
+    def __init__(self, examine: Examine, prepare: Prepare) -> None:
         self._examine = examine
+        self._prepare = prepare
         self._pool: Pool | None = None
+        self._is_lost = False
+        """Whether a worker was killed with its work, as where memory is short: a pool waits for it for ever."""
 
-    async def __call__(self, facts: Facts) -> CaseResult:
-        if self._pool is None:
-            return _guarded(self._examine, facts)
+    async def __call__(self, read: Read) -> Examined:
+        if self._pool is None or self._is_lost:
+            return _guarded(self._examine, read)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[CaseResult] = loop.create_future()
+        answer: asyncio.Future[Examined] = loop.create_future()
 
         def settle(action: Callable[[Any], None], value: Any) -> None:
             if not answer.done():
@@ -56,34 +66,47 @@ class Examiner:
 
         self._pool.apply_async(
             _in_worker,
-            (facts,),
+            (read,),
             callback=lambda result: tell(answer.set_result, result),
             error_callback=lambda error: tell(answer.set_exception, error),
         )
+        if not (await asyncio.wait({answer}, timeout=_PATIENCE))[0]:
+            self._is_lost = True
+            return _guarded(self._examine, read)
         return await answer
 
     def __enter__(self) -> Examiner:  # noqa: PYI034 - Self needs Python 3.11
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         if sys.platform == "linux" and cores > 1:
-            global _examine  # noqa: PLW0603 - a fork inherits globals, and nothing else can be handed over without copying
-            _examine = self._examine
-            try:
-                # one core is left to the reading
-                self._pool = get_context("fork").Pool(min(cores - 1, _MOST), _begin, (os.getpid(),))
-            finally:
-                _examine = None
+            global _work  # noqa: PLW0603 - a fork inherits globals, and nothing else can be handed over without copying
+            # it stays: a pool puts a new worker in the place of one that was killed
+            _work = (self._examine, self._prepare)
+            # one core is left to the reading
+            self._pool = get_context("fork").Pool(min(cores - 1, _MOST), _begin, (os.getpid(),))
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
-            self._pool.terminate()
+            ending = threading.Thread(target=self._pool.terminate, daemon=True)
+            ending.start()
+            ending.join(_ENDING)
+            # a worker that was killed while it held the lock of the queue keeps the pool from ending
+            for one in active_children() if ending.is_alive() else ():
+                one.kill()
             self._pool = None
+            global _work  # noqa: PLW0603 - as above
+            _work = None
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - what a handler is given
+    """Ends a worker as an exception does, that gives back the lock of the queue: it may have been sent to the group."""
+    raise SystemExit
 
 
 def _begin(parent: int) -> None:
     """A worker leaves Ctrl-C to the parent, and does not outlive it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _leave)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -91,22 +114,25 @@ def _begin(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    if _work is not None:
+        with suppress(Exception):  # with the first endpoint it comes again, and is told
+            _work[1]()
 
 
-def _in_worker(facts: Facts) -> CaseResult:
-    if _examine is None:
+def _in_worker(read: Read) -> Examined:
+    if _work is None:
         raise RuntimeError("a worker was started without work")
-    return _guarded(_examine, facts)
+    return _guarded(_work[0], read)
 
 
 _told: set[tuple[str, int]] = set()
 
 
-def _guarded(examine: Examine, facts: Facts) -> CaseResult:
+def _guarded(examine: Examine, read: Read) -> Examined:
     try:
-        return examine(facts)
+        return examine(read)
     except Exception as error:  # noqa: BLE001 - a bug of ours at one endpoint must not cost the report of the others
-        raise BrokenError(broke(str(facts.case["name"]), error)) from None
+        raise BrokenError(broke(read.endpoint.id, error)) from None
 
 
 def broke(name: str, error: Exception) -> str:

@@ -8,24 +8,26 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from heapq import merge
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.cli.audit_deliver import write_line
 from pfdoctor.cli.output import say, sink
 from pfdoctor.core.diagnose import diagnose
-from pfdoctor.core.facts import Facts
-from pfdoctor.core.model import CaseResult, Json, Unknown
+from pfdoctor.core.model import Json, PfdoctorError, Unknown
 from pfdoctor.core.rule import Catalogue, Rule
 from pfdoctor.report.style import visible
 
 if TYPE_CHECKING:
+    from pfdoctor.audit.examined import Examined, Read
     from pfdoctor.audit.fleet import Endpoint, Shard
     from pfdoctor.audit.report import AuditReport, Cut
     from pfdoctor.audit.scope import Scope
     from pfdoctor.audit.state import State
     from pfdoctor.cli.audit_examiner import Examiner
     from pfdoctor.cli.audit_progress import AuditBar
+    from pfdoctor.cli.interrupt import Signals
     from pfdoctor.cli.output import Sink
     from pfdoctor.cloud.clouds import Cloud
     from pfdoctor.report.summary import Gate
@@ -52,17 +54,38 @@ class AuditRun(NamedTuple):
     rules: tuple[Rule, ...]
     wanted: Wanted
 
-    def examine(self, facts: Facts) -> CaseResult:
-        return diagnose(facts, self.catalogue, self.rules)
+    def examine(self, read: Read) -> Examined:
+        from pfdoctor.audit.examined import examined
+
+        return examined(read, self.catalogue.symptoms, lambda facts: diagnose(facts, self.catalogue, self.rules))
+
+    def prepare(self) -> None:
+        """Makes ready what is needed with the first endpoint."""
+        from pfdoctor.collect.logs import read_text
+
+        for name in ("pfdoctor.audit.examined", "pfdoctor.core.derive.live", "pfdoctor.core.derive.access"):
+            import_module(name)
+        read_text("", self.catalogue.symptoms, source="nothing")
 
     @contextmanager
-    def open(self, *, progress: bool) -> Iterator[Audited]:
-        """The audit, with its state open. The state goes when the audit was made and told to its end.
+    def open(self, signals: Signals, *, progress: bool) -> Iterator[Audited]:
+        """The audit, with its state open; `signals` end it in order.
 
-        A state that was left where `--resume` names it would be taken for the beginning of the next audit.
+        The state goes when the audit was made and told to its end: one that was left where `--resume` names it would be
+        taken for the beginning of the next audit.
         """
+        from pfdoctor.cli.audit_begin import begin
+        from pfdoctor.cli.audit_examiner import Examiner
+
+        # the examiner first: it forks
+        with Examiner(self.examine, self.prepare) as examiner:
+            begin()
+            with self._state(examiner, signals, progress=progress) as audited:
+                yield audited
+
+    @contextmanager
+    def _state(self, examiner: Examiner, signals: Signals, *, progress: bool) -> Iterator[Audited]:
         from pfdoctor.audit.state import State
-        from pfdoctor.cli.interrupt import terminable
         from pfdoctor.cloud.clouds import resolve_cloud
         from pfdoctor.cloud.reader import utc_now
 
@@ -77,13 +100,12 @@ class AuditRun(NamedTuple):
             "started_at": utc_now(),
         }
         state = State(wanted.resume or _own_state(), header)
-        audited = Audited(self, cloud, state, header, progress)
+        audited = Audited(self, cloud, state, header, examiner, signals, progress=progress)
         if state.done:
             say(f"going on with the audit of {state.started_at}: {audited.progress_so_far()}")
         whole = False
         try:
-            with terminable():
-                yield audited
+            yield audited
             whole = audited.cut is None
         finally:
             state.close()
@@ -101,11 +123,23 @@ class AuditRun(NamedTuple):
 class Audited:
     """An audit under way; `cut` is what ended it before its end."""
 
-    def __init__(self, run: AuditRun, cloud: Cloud, state: State, header: dict[str, Json], progress: bool) -> None:
+    def __init__(
+        self,
+        run: AuditRun,
+        cloud: Cloud,
+        state: State,
+        header: dict[str, Json],
+        examiner: Examiner,
+        signals: Signals,
+        *,
+        progress: bool,
+    ) -> None:
         self._run = run
         self._cloud = cloud
         self._state = state
         self._header = header
+        self._examiner = examiner
+        self._signals = signals
         self._progress = progress
         self.cut: Cut | None = None
 
@@ -121,7 +155,7 @@ class Audited:
         A signal, or a login that ends, cuts it: then the endpoints that are left are unknown in the report. Raises
         what `pfdoctor.audit.engine.audit` raises before it knows of any endpoint.
         """
-        from pfdoctor.audit.inventory import why_empty
+        from pfdoctor.audit.inventory import unmatched, why_empty
         from pfdoctor.audit.report import Run, make_report
         from pfdoctor.cloud.reader import utc_now
 
@@ -146,26 +180,28 @@ class Audited:
         }
         if inventory is not None and not inventory.endpoints and not inventory.problems:
             say(f"error: no endpoint in the scope: {visible(why_empty(self._run.wanted.scope, inventory))}")
-        described = Run(self._header["scope"], self._header["shard"], run, self._problems(), self.cut)
+        elif inventory is not None and not inventory.problems:
+            for named in unmatched(self._run.wanted.scope, inventory):
+                say(visible(f"note: no endpoint in the scope is of {named}: is it spelt as in Azure?"))
+        rules = sorted(rule.id for rule in self._run.rules)
+        described = Run(self._header["scope"], self._header["shard"], rules, run, self._problems(), self.cut)
         return make_report(described, self._entries, gate)
 
     def _look(self, sinks: Sequence[Sink]) -> Cut | None:
         """Looks at the endpoints that are left; what cut it."""
         from pfdoctor.audit.report import INTERRUPTED, Cut
-        from pfdoctor.cli.audit_examiner import Examiner
+        from pfdoctor.audit.state import StateError
         from pfdoctor.cli.audit_progress import AuditBar
-        from pfdoctor.cli.interrupt import run
         from pfdoctor.cloud.errors import AuthenticationError
 
-        # the examiner first: it forks
-        with Examiner(self._run.examine) as examiner, AuditBar(wanted=self._progress) as bar:
+        with AuditBar(wanted=self._progress) as bar:
 
             def interrupted() -> None:
                 bar.stop()
                 say(f"interrupted: {self.progress_so_far()}")
 
             try:
-                if run(self._audit(examiner, bar, sinks), interrupted):
+                if self._signals.run(self._audit(bar, sinks), interrupted):
                     return None
             except AuthenticationError as error:
                 if self._state.inventory is None:
@@ -173,12 +209,19 @@ class Audited:
                 bar.stop()
                 say(f"error: {visible(str(error))}")
                 say(f"cut off: {self.progress_so_far()}")
-                return Cut(Unknown("unauthenticated", f"not read: {error}"), error.exit_code)
-            return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED)
+                reason = Unknown("unauthenticated", f"not read: {error}")
+                return Cut(reason, error.exit_code, "the login ended before the audit did")
+            except StateError as error:
+                bar.stop()
+                say(f"error: {visible(str(error))}")
+                say(f"cut off: {self.progress_so_far()}")
+                return Cut(Unknown("not-kept", f"not read: {error}"), error.exit_code, "the state cannot be written")
+            return Cut(Unknown("interrupted", "not read: interrupted"), INTERRUPTED, "interrupted")
 
-    async def _audit(self, examiner: Examiner, bar: AuditBar, sinks: Sequence[Sink]) -> None:
+    async def _audit(self, bar: AuditBar, sinks: Sequence[Sink]) -> None:
         from pfdoctor.audit.engine import audit
         from pfdoctor.audit.how import How
+        from pfdoctor.audit.state import StateError
         from pfdoctor.cli.audit_examiner import broke
         from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.pipeline import Limits
@@ -187,11 +230,16 @@ class Audited:
             write_line(sinks, entry)
             bar(entry, done, total)
 
+        def broken(name: str, error: Exception) -> str:
+            if isinstance(error, StateError):
+                raise error  # no bug at this endpoint, and the next ones would fare no better
+            return broke(name, error)
+
         wanted, cloud = self._run.wanted, self._cloud
         # waiting in the queue of a throttled subscription is no reason to give up
         limits = Limits(read=wanted.timeout, request=3600.0)
-        symptoms = self._run.catalogue.symptoms
-        how = How(examiner, symptoms, os.environ, wanted.concurrency, wanted.metrics, limits, told=told, broke=broke)
+        options = (wanted.concurrency, wanted.metrics, limits)
+        how = How(self._examiner, os.environ, *options, told=told, broke=broken)
         trust = os.environ.get("REQUESTS_CA_BUNDLE")
         async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
             await audit(wanted.scope, wanted.shard, self._state, cloud, credential, how)
@@ -230,7 +278,12 @@ def _own_state() -> Path:
     from pfdoctor.cli.crash import state_directory
 
     folder = state_directory()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PfdoctorError(
+            f"cannot make {folder}, for the state: {error.strerror}. Name a file with --resume"
+        ) from error
     return folder / f"audit-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.jsonl"
 
 

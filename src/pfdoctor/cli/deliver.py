@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pfdoctor.core.model import PfdoctorError, Report, Severity
@@ -90,7 +91,8 @@ def pair(formats: Sequence[str] | None, outputs: Sequence[str] | None) -> tuple[
         raise PfdoctorError(
             f"{len(formats)} --format and {len(outputs)} --output: give each format its own output, - for stdout"
         )
-    twice = next((output for output in outputs if outputs.count(output) > 1), None)
+    files = [output if output == "-" else str(Path(output).resolve()) for output in outputs]
+    twice = next((output for output, file in zip(outputs, files, strict=True) if files.count(file) > 1), None)
     if twice is not None:
         where = "standard output" if twice == "-" else twice
         raise PfdoctorError(f"two formats go to {where}: give each format its own --output")

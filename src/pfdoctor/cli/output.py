@@ -46,8 +46,8 @@ class Sink:
             _to_stdout(data)
             return
         try:
-            self._file.write(data)
-            self._file.flush()
+            while data:
+                data = data[self._file.write(data) :]
         except OSError as error:
             raise PfdoctorError(f"cannot write {self._target}: {error.strerror}") from error
 
@@ -59,7 +59,8 @@ def sink(target: str) -> Iterator[Sink]:
         yield Sink(None, target)
         return
     try:
-        opened = Path(target).open("wb")  # noqa: SIM115 - closed below; only the opening may fail as the user's mistake
+        # without a buffer: what is left in one when a disk is full fails once more, when the file is closed
+        opened = Path(target).open("wb", buffering=0)  # noqa: SIM115 - closed below; only the opening may fail as the user's mistake
     except OSError as error:
         raise PfdoctorError(f"cannot write {target}: {error.strerror}") from error
     with opened:

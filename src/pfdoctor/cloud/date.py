@@ -25,9 +25,13 @@ class LatestDate:
 
     def __init__(self) -> None:
         self.moment: dt.datetime | None = None
+        self._header: str | None = None
 
     def note(self, header: str | None) -> None:
         """Takes note of the `Date` header of an answer, if it is one."""
+        if header == self._header:
+            return  # most answers come within a second of another
+        self._header = header
         date = date_of(header)
         if date is not None and (self.moment is None or date > self.moment):
             self.moment = date

@@ -16,6 +16,7 @@ from azure.core.rest import HttpRequest
 
 from pfdoctor.cloud import faults
 from pfdoctor.cloud.address import https_parts
+from pfdoctor.cloud.at_hand import AtHand
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.date import LatestDate, iso_text
 from pfdoctor.cloud.errors import RefusedRequestError
@@ -102,20 +103,24 @@ class Reader:
         """A further reader of the same pipeline, with an empty memory but for Azure's time."""
         return Reader(self._pipeline, self._cloud, self._longest, self._now, self._latest)
 
-    async def get(self, path: str, api_version: str, permission: str | None = None, query: Query = None) -> Reading:
+    def get(
+        self, path: str, api_version: str, permission: str | None = None, query: Query = None
+    ) -> Awaitable[Reading]:
         """The resource at the path below Azure Resource Manager; always an object when it is not Unknown.
 
         `permission` is the operation that reading it needs, for when it is missing and the answer does not name it.
         """
         url = self._url(path, api_version, query)
-        return await self._once("GET", url, "", lambda: self._object("GET", url, path, api_version, permission))
+        return self._once("GET", url, "", lambda: self._object("GET", url, path, api_version, permission))
 
-    async def list(self, path: str, api_version: str, permission: str | None = None, query: Query = None) -> Reading:
+    def list(
+        self, path: str, api_version: str, permission: str | None = None, query: Query = None
+    ) -> Awaitable[Reading]:
         """All items of a collection, page by page. A page that fails leaves the rest, and `incomplete` says why."""
         url = self._url(path, api_version, query)
-        return await self._once("GET", url, "list", lambda: self._pages(url, path, api_version, permission))
+        return self._once("GET", url, "list", lambda: self._pages(url, path, api_version, permission))
 
-    async def post(self, path: str, api_version: str, body: Json, permission: str | None = None) -> Reading:
+    def post(self, path: str, api_version: str, body: Json, permission: str | None = None) -> Awaitable[Reading]:
         """What one of the POSTs that only read answers; always an object when it is not Unknown."""
         url = self._url(path, api_version, None)
         text = json.dumps(body, sort_keys=True)
@@ -123,16 +128,23 @@ class Reader:
         def read() -> Coroutine[Any, Any, Reading]:
             return self._object("POST", url, path, api_version, permission, body)
 
-        return await self._once("POST", url, text, read)
+        return self._once("POST", url, text, read)
 
-    async def once(self, key: tuple[object, ...], make: Callable[[Reader], Awaitable[_T]]) -> _T:
+    def once(self, key: tuple[object, ...], make: Callable[[Reader], Coroutine[Any, Any, _T]]) -> Awaitable[_T]:
         """What `make` makes of what it reads: with shared readings once for all readers that ask for it by this key.
 
         `make` may lean on its reader and the key alone. What it cannot read counts as a failure of every reader.
         """
         if self._shared is None:
-            return await make(self)
-        made = await self._shared.made(key, lambda: self._made(make))
+            return make(self)
+        made = self._shared.made_before(key)
+        if made is None:
+            return self._made_now(self._shared, key, make)
+        self.failures.update(made.failures)
+        return AtHand(cast("_T", made.value))
+
+    async def _made_now(self, shared: Shared, key: tuple[object, ...], make: Callable[[Reader], Awaitable[_T]]) -> _T:
+        made = await shared.made(key, lambda: self._made(make))
         self.failures.update(made.failures)
         return cast("_T", made.value)
 
@@ -155,12 +167,17 @@ class Reader:
         encoded = urlencode({**(query or {}), "api-version": api_version}, quote_via=quote, safe=_SAFE)
         return f"{self._cloud.resource_manager}{quote(path, safe=_SAFE, errors='replace')}?{encoded}"
 
-    async def _once(self, method: str, url: str, rest: str, read: Callable[[], Awaitable[Reading]]) -> Reading:
+    def _once(self, method: str, url: str, rest: str, read: Callable[[], Awaitable[Reading]]) -> Awaitable[Reading]:
         key = (method, url.lower(), rest)
-        if self._shared is not None and not self._is_own(key[1]):
-            return self._noted(key, await self._shared.once(key, read))
-        if key in self._before:
-            return self._noted(key, self._before[key])
+        shared = self._shared if not self._is_own(key[1]) else None
+        known = shared.read_before(key) if shared is not None else self._before.get(key)
+        if known is not None:
+            return AtHand(self._noted(key, known))
+        return self._read_now(shared, key, read)
+
+    async def _read_now(self, shared: Shared | None, key: Key, read: Callable[[], Awaitable[Reading]]) -> Reading:
+        if shared is not None:
+            return self._noted(key, await shared.once(key, read))
         task = self._begun.get(key)
         if task is None:
             task = self._begun[key] = asyncio.ensure_future(self._read(key, read))

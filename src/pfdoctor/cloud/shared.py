@@ -50,11 +50,24 @@ class Shared:
         while len(self._readings) > self._room:
             self._readings.popitem(last=False)
 
-    async def once(self, key: Key, read: Callable[[], Awaitable[Reading]]) -> Reading:
-        """The reading of that key; `read` makes it where there is none."""
+    def read_before(self, key: Key) -> Reading | None:
+        """The reading of that key, if it is there."""
         reading = self._readings.get(key)
         if reading is not None:
             self._readings.move_to_end(key)
+        return reading
+
+    def made_before(self, key: tuple[object, ...]) -> Made | None:
+        """What was made by that key, if it is there."""
+        made = self._made.get(key)
+        if made is not None:
+            self._made.move_to_end(key)
+        return made
+
+    async def once(self, key: Key, read: Callable[[], Awaitable[Reading]]) -> Reading:
+        """The reading of that key; `read` makes it where there is none."""
+        reading = self.read_before(key)
+        if reading is not None:
             return reading
         task = self._begun.get(key)
         if task is None:
@@ -66,9 +79,8 @@ class Shared:
 
     async def made(self, key: tuple[object, ...], make: Callable[[], Awaitable[Made]]) -> Made:
         """What was made by that key; `make` makes it where there is nothing."""
-        made = self._made.get(key)
+        made = self.made_before(key)
         if made is not None:
-            self._made.move_to_end(key)
             return made
         task = self._making.get(key)
         if task is None:

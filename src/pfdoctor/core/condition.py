@@ -74,13 +74,15 @@ Condition: TypeAlias = All | AnyOf | Not | Quantified | Leaf | Test
 class Scope(NamedTuple):
     """What a condition is evaluated against: the facts, the view that relative paths mean, and what `it` is.
 
-    `seen` keeps what was looked up: rules ask for the same few facts again and again.
+    `seen` keeps what was looked up, and `values` what was looked up without its path: rules ask for the same few facts
+    again and again.
     """
 
     facts: Facts
     view: str
     item: Found | None = None
     seen: dict[str, Found] | None = None
+    values: dict[str, Json] | None = None
 
     def look_up(self, path: FactPath) -> Found:
         if self.seen is None or path.root == "it":
@@ -90,11 +92,20 @@ class Scope(NamedTuple):
             found = self.seen[path.text] = self.facts.look_up(path, self.view)
         return found
 
+    def value(self, path: FactPath) -> Json:
+        """The value at a path that is not below `it`, for whom it does not matter where it stands."""
+        if self.values is None:
+            return self.facts.value(path, self.view)
+        text = path.text
+        if text not in self.values:
+            self.values[text] = self.facts.value(path, self.view)
+        return self.values[text]
+
     def evidence(self, found: Found) -> Evidence:
         return Evidence(found.path, found.value, self.facts.origin(found.path))
 
     def bind(self, path: str, element: Json) -> Scope:
-        return Scope(self.facts, self.view, Found(path, element), self.seen)
+        return Scope(self.facts, self.view, Found(path, element), self.seen, self.values)
 
 
 def parse(

@@ -48,7 +48,7 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     unknown: list[Finding] = []
     ruled_out: dict[str, tuple[Evidence, ...]] = {}
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}
-    scopes = {view: Scope(facts, view, seen={}) for view in VIEWS}
+    scopes = {view: Scope(facts, view, seen={}, values={}) for view in VIEWS}
     present = {view for view in VIEWS if facts.has_view(view)} | ({"logs"} if facts.has_logs else set())
     seen = {hit["symptom"] for log in facts.document.get("logs") or () for hit in log.get("hits", ())}
     for tested in catalogue.bench(rules).ready(frozenset(present)):
@@ -118,7 +118,7 @@ def _untold(tested: Tested, scopes: Mapping[str, Scope]) -> Status | None:
                 return None
             passed = True
         else:
-            value = scope.look_up(each).value
+            value = scope.value(each)
             if isinstance(value, Unknown):
                 return None
             elements, incomplete = members(value)

@@ -180,6 +180,10 @@ class Facts(NamedTuple):
             value = _descend(value, step)
         return Found(concrete, _decode(value))
 
+    def value(self, path: FactPath, view: str) -> Json:
+        """The value that `look_up` finds at a path that is not below `it`."""
+        return value_below((self.document.get(view) or {}) if path.root == "view" else self.document, path.steps)
+
     def origin(self, path: str) -> Place | None:
         """Where the fact was observed; an absent one has the place of the nearest thing around it."""
         if path.startswith(("logs[", "hits[", "unexplained[")):

@@ -23,7 +23,7 @@ from pfdoctor.core.condition import (
     lacking,
     same,
 )
-from pfdoctor.core.facts import FactPath, members, value_below
+from pfdoctor.core.facts import FactPath, Step, members, value_below
 from pfdoctor.core.model import Json, Unknown
 
 Truth: TypeAlias = Callable[[Scope, Json], bool | None]
@@ -66,14 +66,22 @@ def _value(path: FactPath) -> _Value:
     """What looks the fact up; `Facts.look_up` without the concrete path."""
     steps = path.steps
     if path.root == "it":
-        return lambda _, item: value_below(item, steps)
-    text = path.text
+        return _field(steps[0]) if len(steps) == 1 else lambda _, item: value_below(item, steps)
+    return lambda scope, _: scope.value(path)
 
-    def shared(scope: Scope, _: Json) -> Json:
-        found = scope.seen.get(text) if scope.seen is not None else None
-        return (scope.look_up(path) if found is None else found).value
 
-    return shared
+def _field(step: Step) -> _Value:
+    """A field of `it`: what most conditions on elements ask for."""
+    key, steps = step.key, (step,)
+
+    def field(_: Scope, item: Json) -> Json:
+        if isinstance(item, dict):
+            value = item.get(key)
+            if isinstance(value, str) and "$unknown" not in item and "$incomplete" not in item:
+                return value
+        return value_below(item, steps)
+
+    return field
 
 
 def _all(parts: Sequence[Truth]) -> Truth:

@@ -63,6 +63,7 @@ def table(facts: Facts, wanted: str | None = None) -> Table | None:
     if not isinstance(live, dict) or not isinstance(access, dict) or "operations" not in access:
         return None
     caller = live.get("caller") or {}
+    deployer = access["deployer"]
     return Table(
         str(facts.case["name"]),
         _who(live),
@@ -70,7 +71,7 @@ def table(facts: Facts, wanted: str | None = None) -> Table | None:
         _chosen(access["operations"], wanted),
         caller.get("principal_id"),
         caller.get("type"),
-        _chosen(access["deployer"], wanted),
+        _chosen(deployer if isinstance(deployer, list) else [], wanted),
     )
 
 

@@ -57,10 +57,10 @@ def compare(old: dict[str, Json], new: dict[str, Json]) -> Difference:
         if key in before:
             persisting.append(Change(endpoint, finding, _moved(before[key][1], finding)))
         else:
-            appeared.append(Change(endpoint, finding, _since(endpoints_before.get(key[0]), finding)))
+            appeared.append(Change(endpoint, finding, _since(endpoints_before.get(key[0]), finding, old["rules"])))
     for key, (endpoint, finding) in before.items():
         if key not in after:
-            why = _why_not_fixed(endpoints_after.get(key[0]), finding)
+            why = _why_not_fixed(endpoints_after.get(key[0]), finding, new["rules"])
             (fixed if why is None else not_seen).append(Change(endpoint, finding, why))
     notices = tuple(_notices(old, new))
     return Difference(_ordered(appeared), _ordered(persisting), _ordered(fixed), _ordered(not_seen), notices)
@@ -71,17 +71,19 @@ def _moved(before: dict[str, Json], after: dict[str, Json]) -> str | None:
     return ", ".join(moved) or None
 
 
-def _since(before: dict[str, Json] | None, finding: dict[str, Json]) -> str | None:
+def _since(before: dict[str, Json] | None, finding: dict[str, Json], rules: list[str]) -> str | None:
     """Why a finding may be new without anything having broken; None where something did."""
     if before is None:
         return "the endpoint is new to the audit"
+    if finding["rule"] not in rules:
+        return "the old audit did not run the rule"
     if before["reason"] is not None:
         return f"the endpoint could not be read before: {before['reason']['detail']}"
     open_before = _open(before, finding)
     return f"the rule could not be decided before: {open_before}" if open_before is not None else None
 
 
-def _why_not_fixed(after: dict[str, Json] | None, finding: dict[str, Json]) -> str | None:
+def _why_not_fixed(after: dict[str, Json] | None, finding: dict[str, Json], rules: list[str]) -> str | None:
     """Why it is not known that the finding was mended; None where it was."""
     if after is None:
         return "the endpoint is not in the new audit"
@@ -89,6 +91,8 @@ def _why_not_fixed(after: dict[str, Json] | None, finding: dict[str, Json]) -> s
         return "the endpoint does not exist any more"
     if after["reason"] is not None:
         return f"the endpoint could not be read: {after['reason']['detail']}"
+    if finding["rule"] not in rules:
+        return "the new audit did not run the rule"
     why = _open(after, finding)
     if why is not None:
         return f"the rule could not be decided: {why}"
@@ -120,6 +124,8 @@ def _notices(old: dict[str, Json], new: dict[str, Json]) -> Iterator[str]:
     """What makes the two hard to compare."""
     if old["version"] != new["version"]:
         yield f"pfdoctor {old['version']} and {new['version']} may have other rules: some of this is theirs"
+    elif old["rules"] != new["rules"]:
+        yield "the two audits ran different rules: give both the same --select, --ignore and --rules"
     for name, report in (("old", old), ("new", new)):
         if not report["run"]["complete"]:
             yield f"the {name} audit is not complete: endpoints are missing from it"

@@ -151,7 +151,8 @@ def test_a_log_that_cannot_be_read_holds_nothing_and_says_why(azure: Any, fault:
     kind, codes = FAULTS[fault]
     azure.simulator.inject({"path": "getLogs"}, kind)
     longest = 0.1 if codes == {"timeout"} else 5.0
-    logs = azure.read(lambda it: read_logs(it, f"{TARGET.id}/deployments/blue", {}, NOW), longest=longest)
+    texts = azure.read(lambda it: read_logs(it, f"{TARGET.id}/deployments/blue", NOW), longest=longest)
+    logs = [one.read({}) for one in texts]
     assert [one["container"] for one in logs] == ["inference-server", "storage-initializer"]
     for log in logs:
         assert (log["complete"], log["looked_for"], log["hits"]) == (False, [], [])

@@ -8,10 +8,11 @@ REST API").
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple, cast
 
+from pfdoctor.cloud.at_hand import AtHand, made_of, together
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.collect.azure import permissions, versions
@@ -57,40 +58,46 @@ async def read_authorization(
     reader: Reader, scopes: Iterable[Scope], principals: Principals, subscription: str
 ) -> dict[str, Json]:
     """The facts `authorization` for the scopes, each read on its own and all at once; then the roles they name."""
-    read, elsewhere = await asyncio.gather(
-        asyncio.gather(*(_scope(reader, scope, principals) for scope in scopes)),
-        _elsewhere(reader, principals, subscription),
+    elsewhere, *read = await together(
+        _elsewhere(reader, principals, subscription), *(_scope(reader, scope, principals) for scope in scopes)
     )
     return {
-        "scopes": list(read),
+        "scopes": read,
         "elsewhere": elsewhere,
         "definitions": await _definitions(reader, [*read, {"elsewhere": elsewhere}], subscription),
     }
 
 
-async def _scope(reader: Reader, scope: Scope, principals: Principals) -> dict[str, Json]:
+def _scope(reader: Reader, scope: Scope, principals: Principals) -> Awaitable[dict[str, Json]]:
     async def common(one: Reader) -> Json:
         there, denies, locks = await asyncio.gather(
             _existence(one, scope.id), _denies(one, scope.id), read_locks(one, scope.id)
         )
         return {"exists": there, "denies": keep(denies), "locks": keep(locks)}
 
-    found, everyone, eligible, *assigned = await asyncio.gather(
+    def facts(found: dict[str, Json], everyone: Json, eligible: Json, *assigned: Json) -> dict[str, Json]:
+        rows: Json = list(assigned)
+        if isinstance(principals.endpoint, dict):
+            # whose assignments to ask for is not known: a list without them would read as if there were none
+            rows = {"$incomplete": principals.endpoint["$unknown"], "items": rows}
+        return {
+            "scope": scope.id,
+            "kind": scope.kind,
+            "exists": found["exists"],
+            "assigned": rows,
+            "everyone": everyone,
+            "eligible": eligible,
+            "denies": found["denies"],
+            "locks": found["locks"],
+        }
+
+    parts = [
         once(reader, ("scope", scope.id), common),
         _everyone(reader, scope.id, principals),
         _eligible(reader, scope.id, principals),
         *(_assigned(reader, scope.id, one, principals) for one in principals.all),
-    )
-    facts: dict[str, Json] = {
-        "scope": scope.id,
-        "kind": scope.kind,
-        "exists": found["exists"],
-        "assigned": list(assigned),
-    }
-    if isinstance(principals.endpoint, dict):
-        # whose assignments to ask for is not known: a list without them would read as if there were none
-        facts["assigned"] = {"$incomplete": principals.endpoint["$unknown"], "items": list(assigned)}
-    return {**facts, "everyone": everyone, "eligible": eligible, "denies": found["denies"], "locks": found["locks"]}
+    ]
+    return made_of(parts, facts)
 
 
 async def _existence(reader: Reader, identifier: str) -> Json:
@@ -101,17 +108,21 @@ async def _existence(reader: Reader, identifier: str) -> Json:
     return await exists(reader, target.text, await reader.get(target.text, version, target.read))
 
 
-async def _everyone(reader: Reader, scope: str, principals: Principals) -> Json:
+def _everyone(reader: Reader, scope: str, principals: Principals) -> Awaitable[Json]:
     """The assignments of all; in brief, only those of the endpoint's identity."""
     what = f"all role assignments at {scope}"
     if not principals.brief:
-        return await _assignments(reader, scope, "atScope()", principals, what)
-    reading, of_principal = await reader.once(("assignments", scope), lambda one: _by_principal(one, scope))
-    if reading.unknown is not None:
-        return unread(reading, what)
-    own = of_principal.get(_normal(principals.endpoint), ())
-    why = reading.incomplete or _LEFT_OUT
-    return listed(reading._replace(incomplete=why), [_assignment(Body(one), principals) for one in own], what)
+        return _assignments(reader, scope, "atScope()", principals, what)
+
+    def own(read: tuple[Reading, Mapping[str | None, list[dict[str, Json]]]]) -> Json:
+        reading, of_principal = read
+        if reading.unknown is not None:
+            return unread(reading, what)
+        rows = of_principal.get(_normal(principals.endpoint), ())
+        why = reading.incomplete or _LEFT_OUT
+        return listed(reading._replace(incomplete=why), [_assignment(Body(one), principals) for one in rows], what)
+
+    return made_of([reader.once(("assignments", scope), lambda one: _by_principal(one, scope))], own)
 
 
 async def _by_principal(reader: Reader, scope: str) -> tuple[Reading, Mapping[str | None, list[dict[str, Json]]]]:
@@ -130,12 +141,16 @@ def _normal(principal: Json) -> str | None:
     return principal.strip("/").lower() if isinstance(principal, str) else None
 
 
-async def _assigned(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
-    if principal == principals.endpoint:
-        if principals.brief:
-            left_out = {"$incomplete": _LEFT_OUT.to_json()["$unknown"], "items": []}
-            return {"principal_id": principal, "assignments": left_out}
-        return await _assigned_to(reader, scope, principal, principals)
+def _assigned(reader: Reader, scope: str, principal: str, principals: Principals) -> Awaitable[Json]:
+    if principal != principals.endpoint:
+        return _assigned_to_other(reader, scope, principal, principals)
+    if principals.brief:
+        left_out = {"$incomplete": _LEFT_OUT.to_json()["$unknown"], "items": []}
+        return AtHand({"principal_id": principal, "assignments": left_out})
+    return _assigned_to(reader, scope, principal, principals)
+
+
+async def _assigned_to_other(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
     # the same for all endpoints, unless it speaks of one of them
     others = principals._replace(known=principals.known - {_normal(principals.endpoint)})
     key = ("assigned", scope, principal, others.known)
@@ -162,26 +177,30 @@ async def _assignments(reader: Reader, scope: str, filtered: str, principals: Pr
     return listed(reading, [_assignment(Body(one), principals) for one in reading.value], what)
 
 
-async def _read_assignments(reader: Reader, scope: str, filtered: str) -> Reading:
+def _read_assignments(reader: Reader, scope: str, filtered: str) -> Awaitable[Reading]:
     path = f"{scope}/{_AUTHORIZATION}/roleAssignments"
-    return await reader.list(path, versions.ASSIGNMENTS, permissions.ASSIGNMENTS, {"$filter": filtered})
+    return reader.list(path, versions.ASSIGNMENTS, permissions.ASSIGNMENTS, {"$filter": filtered})
 
 
-async def _elsewhere(reader: Reader, principals: Principals, subscription: str) -> Json:
+def _elsewhere(reader: Reader, principals: Principals, subscription: str) -> Awaitable[Json]:
     if not isinstance(principals.endpoint, str):
-        return [] if principals.endpoint is None else principals.endpoint
+        return AtHand([] if principals.endpoint is None else principals.endpoint)
     if principals.brief:
-        return _LEFT_OUT.to_json()
+        return AtHand(_LEFT_OUT.to_json())
     what = f"the role assignments of {principals.endpoint} anywhere in the subscription"
     filtered = f"principalId eq '{principals.endpoint}'"
-    return await _assignments(reader, subscription_id(subscription), filtered, principals, what)
+    return _assignments(reader, subscription_id(subscription), filtered, principals, what)
 
 
-async def _eligible(reader: Reader, scope: str, principals: Principals) -> Json:
+def _eligible(reader: Reader, scope: str, principals: Principals) -> Awaitable[Json]:
     if not isinstance(principals.endpoint, str):
-        return [] if principals.endpoint is None else principals.endpoint
+        return AtHand([] if principals.endpoint is None else principals.endpoint)
     if principals.brief:
-        return _LEFT_OUT.to_json()
+        return AtHand(_LEFT_OUT.to_json())
+    return _eligible_at(reader, scope, principals)
+
+
+async def _eligible_at(reader: Reader, scope: str, principals: Principals) -> Json:
     what = f"the eligible (PIM) role assignments at {scope}"
     path = f"{scope}/{_AUTHORIZATION}/roleEligibilityScheduleInstances"
     filtered = {"$filter": f"assignedTo('{principals.endpoint}')"}
@@ -269,7 +288,7 @@ async def _definitions(reader: Reader, read: list[Json], subscription: str) -> d
                 # all scopes answer for a role alike; the subscription's own path makes one reading of it
                 custom = f"{subscription_id(subscription)}/{_AUTHORIZATION}/roleDefinitions/{role}"
                 paths.setdefault(role, custom)
-    definitions = await asyncio.gather(
+    definitions = await together(
         *(
             once(reader, ("definition", path), partial(_read_definition, path=path, role=role))
             for role, path in paths.items()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
+from pfdoctor.cloud.at_hand import AtHand, together
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.credentials import Caller, Credential
 from pfdoctor.cloud.pipeline import Limits, arm_pipeline, endpoint_pipeline
@@ -21,7 +22,7 @@ from pfdoctor.collect.azure.deployment import asset_of, read_deployment, read_pr
 from pfdoctor.collect.azure.endpoint import read_endpoint
 from pfdoctor.collect.azure.found import Found, find
 from pfdoctor.collect.azure.identity import read_identity, told_principal
-from pfdoctor.collect.azure.logs import read_answers, read_logs
+from pfdoctor.collect.azure.logs import LogText, read_answers, read_logs
 from pfdoctor.collect.azure.metrics import read_metrics
 from pfdoctor.collect.azure.once import once
 from pfdoctor.collect.azure.planned import NAME as PLANNED
@@ -30,7 +31,7 @@ from pfdoctor.collect.azure.probe import Address, Prober, endpoint_key, key_acti
 from pfdoctor.collect.azure.quota import read_providers, read_quota
 from pfdoctor.collect.azure.scopes import likely_scopes, needed_scopes
 from pfdoctor.collect.azure.target import Target
-from pfdoctor.collect.azure.tasks import at_hand, begin, end
+from pfdoctor.collect.azure.tasks import begin, end
 from pfdoctor.collect.azure.workspace import connection_workspace_of, read_connection_workspace, read_workspace
 from pfdoctor.collect.kept import keep
 from pfdoctor.collect.settle import settle
@@ -70,6 +71,20 @@ class Collection(NamedTuple):
     now: Now = utc_now
 
 
+class Collected(NamedTuple):
+    """The facts of a deployment but for `logs`, which are there as they were answered.
+
+    To look through them takes long beside all else: whoever has other processes has one of them do it.
+    """
+
+    facts: Facts
+    logs: list[LogText]
+
+    def read(self, symptoms: Mapping[str, Symptom]) -> Facts:
+        """All facts."""
+        return self.facts.with_document(logs=[one.read(symptoms) for one in self.logs])
+
+
 def collect_now(target: Target, cloud: Cloud, make: Callable[[], Credential], how: Collection) -> list[Facts]:
     """The same without a running event loop. `make` gives the credential, which is closed in the end.
 
@@ -94,15 +109,19 @@ async def collect(target: Target, cloud: Cloud, credential: Credential, how: Col
     async with pipeline:
         reader = Reader(pipeline, cloud, how.limits.request, how.now)
         try:
-            return await collect_through(reader, target, caller, how, (cloud, credential))
+            collected = await collect_through(reader, target, caller, how, (cloud, credential))
+            return [one.read(how.symptoms) for one in collected]
         finally:
             await reader.close()
 
 
 async def collect_through(
-    reader: Reader, target: Target, caller: Caller, how: Collection, login: tuple[Cloud, Credential]
-) -> list[Facts]:
-    """The same through a reader of the caller's, who closes it. Raises what `collect` raises."""
+    reader: Reader, target: Target, caller: Caller | Unknown, how: Collection, login: tuple[Cloud, Credential]
+) -> list[Collected]:
+    """The same through a reader that whoever calls closes, with logs still to be read. Raises what `collect` raises.
+
+    The caller is taken for the person who deploys; where they are unknown, nothing is asked about their roles.
+    """
     return await _Run(reader, target, *login, how).collect(caller)
 
 
@@ -116,7 +135,7 @@ class _Run:
         self._credential = credential
         self._how = how
 
-    async def collect(self, caller: Caller) -> list[Facts]:
+    async def collect(self, caller: Caller | Unknown) -> list[Collected]:
         reader, target = self._reader, self._target
         self._how.progress(f"reading {target.endpoint} in {target.workspace}")
         # what depends on nothing is asked for while the endpoint is being looked for
@@ -127,7 +146,7 @@ class _Run:
             providers=once(reader, ("providers", subscription), lambda one: read_providers(one, subscription)),
             connections=once(reader, ("connections", repr(workspace)), lambda one: read_connections(one, workspace)),
         )
-        cases: list[asyncio.Task[Facts]] = []
+        cases: list[asyncio.Task[Collected]] = []
         try:
             found = await find(reader, target, self._how.deployment, planned=self._how.planned)
             names: list[str | None] = [*found.chosen] or [None]
@@ -140,8 +159,8 @@ class _Run:
             await end([*shared.values(), *cases])
 
     async def _case(
-        self, found: Found, name: str | None, caller: Caller, shared: dict[str, asyncio.Task[Json]]
-    ) -> Facts:
+        self, found: Found, name: str | None, caller: Caller | Unknown, shared: dict[str, Awaitable[Json]]
+    ) -> Collected:
         target = self._target
         is_planned = name is None and self._how.planned
         exists = not found.endpoint.is_missing
@@ -153,8 +172,8 @@ class _Run:
         self._how.progress(f"reading the deployment {name}" if name is not None else "no deployment to read")
         failed = deployment is not None and _of(deployment, "provisioning_error") is None
         own = begin(
-            error=self._error(found.chosen[name]) if name is not None and failed else at_hand(None),
-            logs=self._logs(identifier, deployment) if name is not None else at_hand([]),
+            error=self._error(found.chosen[name]) if name is not None and failed else AtHand(None),
+            logs=self._logs(identifier, deployment) if name is not None else AtHand([]),
             metrics=self._metrics(identifier, name, found),
         )
         try:
@@ -172,10 +191,10 @@ class _Run:
             parts["data_plane"] = await self._data_plane(endpoint, name, shared.get("key"))
         finally:
             await end(own.values())
-        logs = [*parts.pop("logs"), *read_answers(parts["data_plane"], self._how.symptoms)]
+        logs = [*parts.pop("logs"), *read_answers(parts["data_plane"])]
         live, origins = settle({**view, **parts})
         title = f"{target.endpoint}/{name}" if name is not None else target.endpoint
-        return Facts(
+        facts = Facts(
             {
                 "schema": SCHEMA_NAME,
                 "case": {
@@ -185,13 +204,13 @@ class _Run:
                     "id": identifier,
                 },
                 "live": live,
-                "logs": logs,
                 "clock": {"now": self._reader.azure_now},
                 "origins": {"live": origins},
                 "excerpts": {},
                 "joins": [],
             }
         )
+        return Collected(facts, logs)
 
     def _deployment(self, found: Found, name: str | None, endpoint: Json) -> Json:
         traffic = endpoint.get("traffic", endpoint)
@@ -203,14 +222,19 @@ class _Run:
         return read_deployment(reading.body, reading.source, self._target.endpoint, traffic)
 
     async def _view(
-        self, found: Found, endpoint: Json, deployment: Json, caller: Caller, shared: dict[str, asyncio.Task[Json]]
+        self,
+        found: Found,
+        endpoint: Json,
+        deployment: Json,
+        caller: Caller | Unknown,
+        shared: dict[str, Awaitable[Json]],
     ) -> dict[str, Json]:
         reader, subscription = self._reader, self._target.subscription
         variables = _of(deployment, "environment_variables")
         raw = self._raw(found, deployment)
         early = {} if self._how.brief else begin(authorization=self._early(found, caller, shared))
         try:
-            identity, connected, environment, model, quota = await asyncio.gather(
+            identity, connected, environment, model, quota = await together(
                 read_identity(reader, found.endpoint, variables),
                 self._connected(variables),
                 self._asset(read_environment, deployment, "environment", raw.raw("environmentId")),
@@ -226,7 +250,7 @@ class _Run:
                 "connections": connected[1],
                 "connection_workspace": connected[0],
                 "identity": keep(identity),
-                "caller": caller._asdict(),
+                "caller": caller.to_json() if isinstance(caller, Unknown) else caller._asdict(),
                 "quota": quota,
             }
             view |= {key: await shared[key] for key in ("workspace", "datastores", "providers")}
@@ -238,7 +262,7 @@ class _Run:
         finally:
             await end(early.values())
 
-    async def _early(self, found: Found, caller: Caller, shared: dict[str, asyncio.Task[Json]]) -> Json:
+    async def _early(self, found: Found, caller: Caller | Unknown, shared: dict[str, Awaitable[Json]]) -> Json:
         """Begins to read role assignments where the first answers tell already that they will be needed.
 
         The facts are put together later, of readings that are then already there.
@@ -246,7 +270,7 @@ class _Run:
         registry = Body(found.workspace.body).child("properties").raw("containerRegistry")
         # where the deployment names another workspace, its connections are known too late to be of use here
         scopes = likely_scopes(self._target.workspace_id, registry, await shared["connections"])
-        principals = Principals(told_principal(found.endpoint), caller.principal_id, frozenset())
+        principals = Principals(told_principal(found.endpoint), _id_of(caller), frozenset())
         return await read_authorization(self._reader, scopes, principals, self._target.subscription)
 
     @staticmethod
@@ -255,52 +279,51 @@ class _Run:
         reading = found.chosen.get(name) if isinstance(name, str) else None
         return Body(reading.body if reading is not None else None).child("properties")
 
-    async def _connected(self, variables: Json) -> tuple[Json, Json]:
+    async def _connected(self, variables: Json) -> list[Json]:
         """The workspace that the serving app reads connections from, and those."""
         own = self._target.workspace_id
         if isinstance(variables, dict) and "$unknown" in variables:
-            return variables, variables
+            return [variables, variables]
         named = repr(connection_workspace_of(variables, own))
         key = ("connection workspace", own, named)
         one = await once(self._reader, key, lambda reader: read_connection_workspace(reader, variables, own))
         where = one["id"]
-        return one, await once(
-            self._reader, ("connections", repr(where)), lambda reader: read_connections(reader, where)
-        )
+        connections = once(self._reader, ("connections", repr(where)), lambda reader: read_connections(reader, where))
+        return [one, await connections]
 
-    async def _quota(self, endpoint: Json, deployment: Json) -> Json:
+    def _quota(self, endpoint: Json, deployment: Json) -> Awaitable[Json]:
         subscription = self._target.subscription
         location = _first(_of(deployment, "location"), _of(endpoint, "location"))
         size, instances = _of(deployment, "instance_type"), _of(deployment, "instance_count")
         key = ("quota", subscription, repr((location, size, instances)))
-        return await once(self._reader, key, lambda reader: read_quota(reader, subscription, location, size, instances))
+        return once(self._reader, key, lambda reader: read_quota(reader, subscription, location, size, instances))
 
-    async def _asset(
+    def _asset(
         self, read: Callable[..., Coroutine[Any, Any, Json]], deployment: Json, what: str, identifier: Json
-    ) -> Json:
+    ) -> Awaitable[Json]:
         named = _of(deployment, what)
         if named is None or "$unknown" in named:
-            return named
+            return AtHand(named)
         workspace, asset = self._target.workspace_id, asset_of(identifier)
         key = (what, workspace, repr((named, asset)))
-        return await once(self._reader, key, lambda reader: read(reader, workspace, named, asset))
+        return once(self._reader, key, lambda reader: read(reader, workspace, named, asset))
 
     async def _error(self, deployment: Reading) -> Json:
         return await read_provisioning_error(self._reader, deployment.body, self._cloud.host)
 
-    async def _metrics(self, deployment: str, name: str | None, found: Found) -> Json:
+    def _metrics(self, deployment: str, name: str | None, found: Found) -> Awaitable[Json]:
         if not self._how.metrics:
-            return NOT_ASKED.to_json()
+            return AtHand(NOT_ASKED.to_json())
         if name is None:
-            return unread(found.deployments, "the deployment") if found.deployments.unknown is not None else None
-        return await read_metrics(self._reader, deployment, self._reader.azure_now)
+            return AtHand(
+                unread(found.deployments, "the deployment") if found.deployments.unknown is not None else None
+            )
+        return read_metrics(self._reader, deployment, self._reader.azure_now)
 
     async def _logs(self, identifier: str, deployment: Json) -> Json:
-        return await read_logs(
-            self._reader, identifier, self._how.symptoms, _of(deployment, "updated_at"), brief=self._how.brief
-        )
+        return await read_logs(self._reader, identifier, _of(deployment, "updated_at"), brief=self._how.brief)
 
-    async def _data_plane(self, endpoint: Json, name: str | None, keys: asyncio.Task[Json] | None) -> Json:
+    async def _data_plane(self, endpoint: Json, name: str | None, keys: Awaitable[Json] | None) -> Json:
         if name is None:
             return Unknown("no-address", "there is no deployment to call").to_json()
         if keys is None:
@@ -344,8 +367,12 @@ def _first(*values: Json) -> Json:
     return next((one for one in values if isinstance(one, str)), values[0])
 
 
-def _principals(view: dict[str, Json], caller: Caller) -> Principals:
+def _id_of(caller: Caller | Unknown) -> str | None:
+    return None if isinstance(caller, Unknown) else caller.principal_id
+
+
+def _principals(view: dict[str, Json], caller: Caller | Unknown) -> Principals:
     endpoint = _of(view["identity"], "principal_id")
-    seen = (endpoint, caller.principal_id, _of(view["workspace"], "principal_id"))
+    seen = (endpoint, _id_of(caller), _of(view["workspace"], "principal_id"))
     known = frozenset(one.lower() for one in seen if isinstance(one, str))
-    return Principals(endpoint, caller.principal_id, known)
+    return Principals(endpoint, _id_of(caller), known)

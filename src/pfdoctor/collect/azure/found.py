@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pfdoctor.cloud.at_hand import together
 from pfdoctor.cloud.errors import AuthenticationError
 from pfdoctor.cloud.reader import Reader
 from pfdoctor.cloud.reading import Reading
@@ -34,7 +35,7 @@ async def find(reader: Reader, target: Target, deployment: str | None, *, planne
     Raises NoInputError where the names prove to be wrong, and AuthenticationError where the login sees nothing of the
     subscription. What merely cannot be read is left to be unknown.
     """
-    workspace, endpoint, deployments = await asyncio.gather(
+    workspace, endpoint, deployments = await together(
         reader.get(target.workspace_id, versions.WORKSPACE, permissions.WORKSPACE),
         reader.get(target.id, versions.ENDPOINT, permissions.ENDPOINT),
         reader.list(f"{target.id}/deployments", versions.ENDPOINT, permissions.DEPLOYMENT),

@@ -9,7 +9,7 @@ from pfdoctor.collect.kept import keep
 from pfdoctor.core.model import Json
 
 
-async def once(reader: Reader, key: tuple[object, ...], make: Callable[[Reader], Awaitable[Json]]) -> Json:
+def once(reader: Reader, key: tuple[object, ...], make: Callable[[Reader], Awaitable[Json]]) -> Awaitable[Json]:
     """The facts that `make` makes of what it reads, for all that ask for them by this key.
 
     The key has everything that they hang on but the answers themselves.
@@ -18,4 +18,4 @@ async def once(reader: Reader, key: tuple[object, ...], make: Callable[[Reader],
     async def made(through: Reader) -> Json:
         return keep(await make(through))
 
-    return await reader.once(key, made)
+    return reader.once(key, made)

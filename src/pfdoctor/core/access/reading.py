@@ -64,7 +64,9 @@ def texts(value: Json) -> tuple[list[str], Unknown | None]:
 
 def text(node: Json, key: str) -> str | None:
     """A field that is a known text, or None."""
-    value = field(node, key)
+    if not isinstance(node, dict) or "$unknown" in node:
+        return None
+    value = node.get(key)
     return value if isinstance(value, str) else None
 
 

@@ -15,6 +15,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
+from pfdoctor.core.pattern import Pattern
+
 _Trie: TypeAlias = dict[str, "_Trie"]
 
 _RARE = "JQXZKV{}`<>#|UWGHYzNq~FBjxMLOD;PxSIRET!?AC$%&@*()[]\"k'^+\\_=vwC,bgfypu:/ldmhc-0123456789.riosantne"
@@ -43,7 +45,7 @@ class _Literal(NamedTuple):
     anchor: str
     before: str
     word: str
-    wrapped: re.Pattern[str] | None
+    wrapped: Pattern | None
 
 
 class LiteralSearch:
@@ -92,7 +94,8 @@ class LiteralSearch:
 def _split(text: str, letters: frozenset[str]) -> _Literal:
     start = _anchor(text, letters)
     before = text[:start]
-    wrapped = re.compile(_flexible(_BLANKS.sub(" ", before)) + r"\Z") if " " in before else None
+    # compiled where the word stands in a text: there are hundreds, and most texts have none
+    wrapped = Pattern(_flexible(_BLANKS.sub(" ", before)) + r"\Z") if " " in before else None
     return _Literal(text, _BLANKS.sub(" ", text[start:]), before, before[before.rfind(" ") + 1 :], wrapped)
 
 

@@ -28,11 +28,22 @@ def derive_access(document: View) -> Json:
     principal = field(live.get("identity"), "principal_id") if live.get("identity") is not None else None
     endpoint = _Table(world, principal, ENDPOINT, _neighbours(live), eligible=True)
     operations = [endpoint.row(one) for one in operations_of_endpoint(document)]
+    return {
+        "principal_id": _json(principal),
+        "operations": operations,
+        "deployer": _of_deployer(document, world, operations),
+    }
+
+
+def _of_deployer(document: View, world: World, operations: list[View]) -> Json:
+    """The verdicts on what the person who deploys needs; unknown where it is not known who that is."""
+    live = document["live"]
     caller = live.get("caller")
+    if isinstance(caller, dict) and "$unknown" in caller:
+        return caller
     person = _Table(world, field(caller, "principal_id"), DEPLOYER, _neighbours_of_caller(live), eligible=False)
     wanted = operations_of_deployer(document) if isinstance(caller, dict) else []
-    deployer = [person.row(one) for one in (*wanted, *(_grants(operations) if wanted else ()))]
-    return {"principal_id": _json(principal), "operations": operations, "deployer": deployer}
+    return [person.row(one) for one in (*wanted, *(_grants(operations) if wanted else ()))]
 
 
 def missing_roles(operations: list[View]) -> list[Proposal]:

@@ -28,7 +28,13 @@ def operations_of_endpoint(document: dict[str, Json]) -> list[Operation]:
 
 
 def operations_of_deployer(document: dict[str, Json]) -> list[Operation]:
-    """What the person who deploys needs, by the facts of one case with what follows from them."""
+    """What the person who deploys needs, by the facts of one case with what follows from them.
+
+    Nothing, where the facts say that they do not know that person: then nobody's roles are to be read.
+    """
+    caller = (document.get("live") or {}).get("caller")
+    if isinstance(caller, dict) and "$unknown" in caller:
+        return []
     return list(deployer_operations(Usage(document)))
 
 

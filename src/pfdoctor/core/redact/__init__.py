@@ -35,6 +35,7 @@ from pfdoctor.core.redact.names import (
 __all__ = [
     "INSTRUMENTATION_KEY",
     "find_secrets",
+    "is_clean",
     "is_secret_name",
     "literals_of",
     "redact_part",
@@ -130,11 +131,7 @@ def redact_value(value: Json, key: str | None = None) -> Json:
     if isinstance(value, list):
         return [redact_value(element, key) if isinstance(element, _HOLDING) else element for element in value]
     if isinstance(value, dict):
-        below = next((value[word] for word in ("name", "variable", "key") if isinstance(value.get(word), str)), None)
-        if below is not None and below.startswith("[redacted"):
-            below = None  # `{key: …, value: …}` whose key was a secret itself
-        # promptflow's custom connections: every value below `secrets` is one, whatever its name
-        secret = "secret" if key is not None and key.lower() == "secrets" else None
+        secret, below = _names_of(value, key)
         return {
             redact_text(name): redact_value(element, secret or (below if name == "value" and below else name))
             if isinstance(element, _HOLDING)
@@ -142,6 +139,32 @@ def redact_value(value: Json, key: str | None = None) -> Json:
             for name, element in value.items()
         }
     return value
+
+
+def is_clean(value: Json, key: str | None = None) -> bool:
+    """Whether `redact_value` finds nothing to replace."""
+    if isinstance(value, str):
+        return bool(redact_value(value, key) == value)
+    if isinstance(value, list):
+        return all(is_clean(element, key) for element in value if isinstance(element, _HOLDING))
+    if isinstance(value, dict):
+        secret, below = _names_of(value, key)
+        for name, element in value.items():
+            if redact_text(name) != name:
+                return False
+            named = secret or (below if name == "value" and below else name)
+            if isinstance(element, _HOLDING) and not is_clean(element, named):
+                return False
+    return True
+
+
+def _names_of(value: dict[str, Json], key: str | None) -> tuple[str | None, str | None]:
+    """The name that all the values below stand under, if there is one, and that of an entry `{name: …, value: …}`."""
+    below = next((value[word] for word in ("name", "variable", "key") if isinstance(value.get(word), str)), None)
+    if below is not None and below.startswith("[redacted"):
+        below = None  # `{key: …, value: …}` whose key was a secret itself
+    # promptflow's custom connections: every value below `secrets` is one, whatever its name
+    return "secret" if key is not None and key.lower() == "secrets" else None, below
 
 
 def find_secrets(text: str, file_kind: str) -> list[dict[str, Json]]:
