@@ -44,6 +44,9 @@ def test_a_role_from_plan_to_undo(hospital: Callable[..., Any], here: Path, caps
     assert "# What is asked for" in (here / "sheet.md").read_text()
     schema = json.loads((ROOT / "docs" / "schema" / "plan.schema.json").read_text())
     jsonschema.validate(json.loads((here / "plan.json").read_text()), schema)
+    assert main(["apply", "plan.json", "--dry-run"]) == 0
+    assert ": assign Azure Machine Learning Workspace Connection Secrets Reader to " in capsys.readouterr().out
+    assert patient.state() == untouched
     # it is not safe, so it is left out where nobody can be asked
     assert main(["apply", "plan.json"]) == 8
     assert patient.state() == untouched
@@ -142,8 +145,13 @@ def test_what_is_not_there_yet_is_planned_for_and_fixed(
     assert repository(here) != files
     assert main(["undo", told.rpartition("pfdoctor undo ")[2].strip()]) == 0
     assert (patient.state(), repository(here)) == (untouched, files)
-    # and waits for a role no longer than it is told to
+    # what it would do in Azure is shown like what it would do to files
     role = ("--select", "roles-missing-before-creation")
+    capsys.readouterr()
+    assert main(["check", "repo", "--live", *WORKSPACE, "--diff", "--fix-level", "review", *role]) == 1
+    assert ": assign " in capsys.readouterr().out
+    assert patient.state() == untouched
+    # and waits for a role no longer than it is told to
     assert main(["check", "repo", "--live", *WORKSPACE, "--fix", *YES, *role, "--wait", "0"]) == 7
     told = capsys.readouterr().err
     assert "applied, not yet effective: roles-missing-before-creation" in told

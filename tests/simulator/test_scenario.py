@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,20 @@ def test_one_file_extends_another(changed: Callable[[str], Simulator]) -> None:
     scopes = {row.scope for row in simulator.world.access.of([CHAT])}
     assert ENDPOINT in scopes
     assert not any(scope.endswith("/crchat") for scope in scopes)
+
+
+def test_every_answer_bears_the_simulated_time(changed: Callable[[str], Simulator]) -> None:
+    simulator = changed("clock: 2041-03-02T09:00:00Z\n")
+    client = Client(simulator)
+
+    def told() -> list[float]:
+        replies = [client.get(ENDPOINT), client.get(f"{WORKSPACE}/nothing/x"), client.get("/metadata/endpoints")]
+        return [parsedate_to_datetime(one.headers["Date"]).timestamp() for one in replies]
+
+    for ahead in (0, 600):
+        simulator.advance(ahead)
+        begun = int(simulator.world.clock.now())
+        assert all(begun <= one <= simulator.world.clock.now() for one in told())
 
 
 def test_times_may_be_relative(changed: Callable[[str], Simulator]) -> None:

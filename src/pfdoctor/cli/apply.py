@@ -21,7 +21,7 @@ def apply(
     yes: Yes = False,
     fix_level: FixLevel = "safe",
     dry_run: Annotated[
-        bool, option("--dry-run", help="Check everything and show the diff, but change nothing.")
+        bool, option("--dry-run", help="Show the diff of the files and each step in Azure, but change nothing.")
     ] = False,
     journal: Annotated[
         Path | None, option("--journal", metavar="FILE", help="Where to record what is done; PLAN.journal by default.")
@@ -55,7 +55,7 @@ def apply(
     from pfdoctor.cli.live import Live
     from pfdoctor.cli.output import STDOUT, print_lines, write
     from pfdoctor.cli.own_rules import load
-    from pfdoctor.cli.planning import diff_of, root_of
+    from pfdoctor.cli.planning import changes_of, root_of
     from pfdoctor.core.model import Level, PfdoctorError
     from pfdoctor.report.json import dump
     from pfdoctor.report.plan import render_diff
@@ -63,7 +63,7 @@ def apply(
     made = _read(plan)
     root = root_of(made, str(plan))
     if dry_run:
-        print_lines(render_diff(diff_of(made, root)), color)
+        print_lines(render_diff(changes_of(made, root)), color)
         return 0
     approval, name = approved(made, Level(fix_level) if yes else None), name_of(made)
     recorded = journal or free_journal(plan.with_name(f"{plan.name}.journal"), name)

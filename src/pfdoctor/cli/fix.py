@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pfdoctor.cli.planning import Ground, diff_of, make_plan, survey, survey_live
+from pfdoctor.cli.planning import Ground, changes_of, make_plan, survey, survey_live
 from pfdoctor.core.model import Level
 from pfdoctor.core.plan import Plan
 from pfdoctor.core.rule import Catalogue, Rule
@@ -54,12 +54,12 @@ class Short(NamedTuple):
 
 
 def show(wanted: Short, color: str) -> int:
-    """Print the diff of what would be changed; 1 if there is any."""
+    """Print what would be changed; 1 if there is anything."""
     from pfdoctor.cli.output import print_lines
     from pfdoctor.report.plan import render_diff
 
     ground, plan = wanted.plan()
-    lines = diff_of(plan, ground.root)
+    lines = changes_of(plan, ground.root)
     print_lines(render_diff(lines), color)
     return 1 if lines else 0
 

@@ -13,6 +13,7 @@ from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import CaseResult, Finding, Json, Level, NoInputError, PfdoctorError
 from pfdoctor.core.plan import Plan, Planner, RefusedError, StaleError, Target
 from pfdoctor.core.plan.resource import NOTHING, Resources
+from pfdoctor.core.plan.step import place_of
 from pfdoctor.core.rule import Catalogue
 from pfdoctor.edit.diff import diff
 from pfdoctor.edit.sources import FileSources
@@ -82,6 +83,11 @@ def diff_of(plan: Plan, root: Path) -> list[str]:
     except RefusedError as error:
         raise StaleError(f"{error}: plan again") from error
     return list(diff(sources, after, plan.files()))
+
+
+def changes_of(plan: Plan, root: Path) -> list[str]:
+    """All that the plan changes: a line for each step in Azure, then the diff of the files. Raises StaleError."""
+    return [*(f"{place_of(step.edit)}: {step.title}" for step in plan.azure), *diff_of(plan, root)]
 
 
 def root_of(plan: Plan, name: str) -> Path:

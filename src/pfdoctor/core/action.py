@@ -142,7 +142,7 @@ def describe(action: Action, scope: Scope, texts: dict[str, FactPath]) -> str:
     match action:
         case SetFact(fact, value):
             verb = "add" if scope.look_up(fact).value is None else "set"
-            shown = _as_yaml(render_value(value, fact, texts, scope))
+            shown = as_yaml(render_value(value, fact, texts, scope))
             return f"{_place(fact, scope)}{verb} {_key(fact, scope)}: {shown}"
         case RemoveFact(fact):
             return f"{_place(fact, scope)}remove {_key(fact, scope)}"
@@ -242,12 +242,12 @@ def _place(fact: FactPath, scope: Scope) -> str:
     return f"{origin.file}:{origin.line or 1}: " if isinstance(origin, Origin) else ""
 
 
-def _as_yaml(value: Json) -> str:
+def as_yaml(value: Json) -> str:
     """A value on one line, as YAML flow style would show it."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_as_yaml(element)}" for key, element in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {as_yaml(element)}" for key, element in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_as_yaml, value)) + "]"
+        return "[" + ", ".join(map(as_yaml, value)) + "]"
     if isinstance(value, str) and value in ("true", "false", "null", ""):
         return f'"{value}"'
     return "null" if value is None else show(value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+from pfdoctor.core.action import as_yaml
 from pfdoctor.core.facts import Facts
 from pfdoctor.core.model import Json, short_id
 from pfdoctor.core.plan.resource import (
@@ -48,8 +49,7 @@ def title_of(edit: Edit) -> str:
         return _title_in_azure(edit)
     match edit:
         case SetValue(_, path, value, old):
-            was = f" (was {_short(old)})" if old is not None and not isinstance(old, dict | list) else ""
-            return f"set {_dotted(path)} to {_short(value)}{was}"
+            return _listed(_command(part) for part in _parts(path, value, old))
         case RemoveValue(_, path, _):
             return f"remove {_dotted(path)}"
         case RenameEntry(_, path, to):
@@ -68,28 +68,81 @@ def _title_in_azure(edit: AzureEdit) -> str:
     match edit:
         case GrantRole(scope, role, _, principal):
             return f"assign {role} to {principal} at {short_id(scope)}"
-        case NewVersion(_, base, version, changes):
-            return f"register version {version}, a copy of {base.rpartition('/')[2]} with {_changes(changes)}"
+        case NewVersion(container, base, version, changes):
+            name, copied = container.rpartition("/")[2], base.rpartition("/")[2]
+            states = _listed(_state(part) for change in changes for part in _parts_of(change))
+            return f"register version {version} of {name}: a copy of version {copied} in which {states}"
         case UpdateDeployment(_, changes) | UpdateEndpoint(_, changes):
-            return _changes(changes)
+            return _listed(_command(part) for change in changes for part in _parts_of(change))
         case RegisterProvider(_, namespace):
             return f"register the resource provider {namespace}"
         case SyncKeys(_):
             return "fetch the current keys of the storage account, registry and the like"
 
 
-def _changes(changes: tuple[BodyChange, ...]) -> str:
-    return ", ".join(map(_change, changes))
+class _Part(NamedTuple):
+    """What a change comes to at one key: its value, or that it is gone or renamed."""
+
+    path: tuple[str | int, ...]
+    value: Json
+    old: Json
+    verb: str = "set"
 
 
-def _change(change: BodyChange) -> str:
-    where = _dotted(change.path[1:] if change.path[0] == "properties" else change.path)
-    if change.verb == "remove":
+def _parts_of(change: BodyChange) -> list[_Part]:
+    path = change.path[1:] if change.path[0] == "properties" else change.path
+    if change.verb != "set":
+        return [_Part(path, change.value, None, change.verb)]
+    return list(_parts(path, change.value, change.old))
+
+
+def _parts(path: tuple[str | int, ...], value: Json, old: Json) -> Iterator[_Part]:
+    """A value that is too long to be read in a line is told by what differs in it, key by key."""
+    before = old if isinstance(old, dict) else {}
+    is_long = isinstance(value, dict) and max(len(as_yaml(value)), len(as_yaml(before))) > _LONGEST
+    parts = list(_differences(path, value, before)) if is_long else []
+    yield from parts or [_Part(path, value, old)]
+
+
+def _differences(path: tuple[str | int, ...], value: dict[str, Json], before: dict[str, Json]) -> Iterator[_Part]:
+    for key, child in value.items():
+        was = before.get(key)
+        if isinstance(child, dict) and isinstance(was, dict) and was:
+            yield from _differences((*path, key), child, was)
+        elif child != was or key not in before:
+            yield from _parts((*path, key), child, was)
+    for key in before:
+        if key not in value:
+            yield _Part((*path, key), None, None, "remove")
+
+
+def _command(part: _Part) -> str:
+    """What is done, as in `set a to b`."""
+    where = _dotted(part.path)
+    if part.verb == "remove":
         return f"remove {where}"
-    if change.verb == "rename":
-        return f"rename {where} to {change.value}"
-    was = f" (was {_short(_named(change.old))})" if change.old is not None else ""
-    return f"set {where} to {_short(_named(change.value))}{was}"
+    if part.verb == "rename":
+        return f"rename {where} to {part.value}"
+    return f"set {where} to {_short(_named(part.value))}{_was(part.old)}"
+
+
+def _state(part: _Part) -> str:
+    """What then holds, as in `a is b`."""
+    where = _dotted(part.path)
+    if part.verb == "remove":
+        return f"there is no {where}"
+    if part.verb == "rename":
+        return f"{where} is called {part.value}"
+    return f"{where} is {_short(_named(part.value))}{_was(part.old)}"
+
+
+def _was(old: Json) -> str:
+    return f" (was {_short(_named(old))})" if old not in (None, {}, []) else ""
+
+
+def _listed(texts: Iterable[str]) -> str:
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _named(value: Json) -> Json:
@@ -184,5 +237,5 @@ def _dotted(path: tuple[str | int, ...]) -> str:
 
 
 def _short(value: Json) -> str:
-    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) and value else as_yaml(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
