@@ -96,6 +96,8 @@ class Looking:
         try:
             examined = await self._examined(reader, endpoint, self._brief)
             if examined.wants_more:
+                # whoever begins last with this ends last
+                reader.is_urgent = True
                 examined = await self._examined(reader, endpoint, self._brief._replace(brief=False, metrics=True))
         except NoInputError as error:
             return unread(endpoint, Unknown("gone", f"Azure Resource Graph lists it, but {error}"), gone=True), False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -128,6 +129,53 @@ class PacingPolicy(AsyncHTTPPolicy[Any, Any]):
         if bucket is None:
             bucket = self._buckets[key] = Bucket(self._clock(), *size)
         return bucket
+
+
+FIRST = "first"
+"""The option of a request that many wait for."""
+
+
+class TurnPolicy(AsyncHTTPPolicy[Any, Any]):
+    """Lets so many requests at once through, those with the option FIRST before all others that wait.
+
+    Below the pacing: a request that a subscription's bucket holds back takes no turn from others.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        super().__init__()
+        self._free = at_once
+        self._waiting: tuple[deque[asyncio.Future[None]], ...] = (deque(), deque())
+        """Those that go first, and the others."""
+
+    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        is_first = request.context.options.pop(FIRST, False)
+        if self._free:
+            self._free -= 1
+        else:
+            await self._turn(self._waiting[0 if is_first else 1])
+        try:
+            return await self.next.send(request)
+        finally:
+            self._next()
+
+    async def _turn(self, queue: deque[asyncio.Future[None]]) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._next()  # it had just been given the turn
+            raise
+
+    def _next(self) -> None:
+        for queue in self._waiting:
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._free += 1
 
 
 def _integer(text: str | None) -> int | None:

@@ -25,7 +25,7 @@ import pfdoctor
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.credentials import Credential
 from pfdoctor.cloud.guard import ArmGuard, Guard
-from pfdoctor.cloud.pacing import Clock, PacingPolicy, Sleep
+from pfdoctor.cloud.pacing import Clock, PacingPolicy, Sleep, TurnPolicy
 from pfdoctor.cloud.proxy import proxy_for
 from pfdoctor.cloud.tls import tls_context
 
@@ -206,6 +206,7 @@ def arm_pipeline(
         RetryPolicy(limits),
         AsyncBearerTokenCredentialPolicy(credential, cloud.arm_scope, enable_cae=True),
         pacing or PacingPolicy(limits.sleep, limits.clock),
+        TurnPolicy(limits.connections),
     ]
     return AsyncPipeline(GuardedTransport(ArmGuard(cloud.host, posts), limits, environment), policies)
 

@@ -20,6 +20,7 @@ from pfdoctor.cloud.at_hand import AtHand
 from pfdoctor.cloud.clouds import Cloud
 from pfdoctor.cloud.date import LatestDate, iso_text
 from pfdoctor.cloud.errors import RefusedRequestError
+from pfdoctor.cloud.pacing import FIRST
 from pfdoctor.cloud.reading import Reading
 from pfdoctor.cloud.shared import Key, Made, Shared, is_settled, passes
 from pfdoctor.core.model import Json, Source, Unknown
@@ -66,6 +67,8 @@ class Reader:
         self._is_own: Callable[[str], bool] = lambda _: True
         self._before: Mapping[Key, Reading] = {}
         self._kept: Kept | None = None
+        self.is_urgent = False
+        """Whether its requests go before those of other readers that wait, too."""
         self.failures: dict[Key, Unknown] = {}
         """What could not be read, or not to its end, and why."""
 
@@ -251,7 +254,9 @@ class Reader:
         request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
         status, request_id = 0, None
         try:
-            ran = await asyncio.wait_for(self._pipeline.run(request), self._longest)
+            # many wait for what they share
+            first = self.is_urgent or not self._is_own(url.lower())
+            ran = await asyncio.wait_for(self._pipeline.run(request, **{FIRST: first}), self._longest)
             response = ran.http_response
             status, request_id = response.status_code, response.headers.get("x-ms-request-id")
             content_type = response.headers.get("Content-Type", "")
