@@ -7,8 +7,9 @@ import datetime as dt
 import json
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from azure.core.exceptions import AzureError
 from azure.core.pipeline import AsyncPipeline
@@ -34,6 +35,12 @@ _T = TypeVar("_T")
 Now = Callable[[], str]
 Query = Mapping[str, str] | None
 Kept = Callable[[Key, Reading], None]
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    """The text as a path or a parameter of an address."""
+    return quote(text, safe=_SAFE, errors="replace")
 
 
 def utc_now() -> str:
@@ -167,8 +174,9 @@ class Reader:
         await asyncio.gather(*self._begun.values(), return_exceptions=True)
 
     def _url(self, path: str, api_version: str, query: Query) -> str:
-        encoded = urlencode({**(query or {}), "api-version": api_version}, quote_via=quote, safe=_SAFE)
-        return f"{self._cloud.resource_manager}{quote(path, safe=_SAFE, errors='replace')}?{encoded}"
+        asked = {**(query or {}), "api-version": api_version}
+        encoded = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in asked.items())
+        return f"{self._cloud.resource_manager}{_quoted(path)}?{encoded}"
 
     def _once(self, method: str, url: str, rest: str, read: Callable[[], Awaitable[Reading]]) -> Awaitable[Reading]:
         key = (method, url.lower(), rest)
@@ -290,7 +298,8 @@ def _value(status: int, content_type: str, text: str, permission: str | None) ->
         value = json.loads(text)
     except (ValueError, RecursionError):
         return faults.of_body(content_type, text)
-    return value if _is_shallow(value) else Unknown("malformed", "the answer is nested too deeply")
+    is_shallow = text.count("{") + text.count("[") <= _DEEPEST or _is_shallow(value)
+    return value if is_shallow else Unknown("malformed", "the answer is nested too deeply")
 
 
 def _is_shallow(value: Json) -> bool:

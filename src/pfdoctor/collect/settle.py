@@ -56,8 +56,7 @@ def _settle_object(
         if "$list" in node:
             return _settle(node["$list"], path, key, file, origins)
     if "$unknown" in node:
-        # why something is unknown often quotes what was read
-        return {"$unknown": _settle(node["$unknown"], "", None, None, {})}
+        return _settle_unknown(node["$unknown"])
     file = node.get("$file", file)
     places = node.get("$at")
     if places is not None and file is not None:
@@ -80,6 +79,19 @@ def _settle_object(
             transparent = name in ("items", "entries") and "$incomplete" in node
             settled[shown] = _settle(value, path if transparent else join(path, shown), named, file, origins)
     return settled
+
+
+def _settle_unknown(why: dict[str, Json]) -> dict[str, Json]:
+    """Why something is unknown, redacted: it often quotes what was read. Most reasons come again and again."""
+    parts = tuple(why.items())
+    if all(one is None or isinstance(one, str) for _, one in parts):
+        return _reason(parts)
+    return {"$unknown": _settle(why, "", None, None, {})}
+
+
+@lru_cache(maxsize=1024)
+def _reason(parts: tuple[tuple[str, str | None], ...]) -> dict[str, Json]:
+    return {"$unknown": _settle(dict(parts), "", None, None, {})}
 
 
 @lru_cache(maxsize=4096)

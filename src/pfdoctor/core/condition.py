@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from pfdoctor.core.facts import FactPath, Facts, FactsError, FactsSchema, Found, join, members
+from pfdoctor.core.facts import FactPath, Facts, FactsError, FactsSchema, Found, Members, join, members
 from pfdoctor.core.model import Evidence, Json, Missing, Unknown, Verdict
 
 Predicate: TypeAlias = Callable[..., bool]
@@ -74,8 +74,8 @@ Condition: TypeAlias = All | AnyOf | Not | Quantified | Leaf | Test
 class Scope(NamedTuple):
     """What a condition is evaluated against: the facts, the view that relative paths mean, and what `it` is.
 
-    `seen` keeps what was looked up, and `values` what was looked up without its path: rules ask for the same few facts
-    again and again.
+    `seen` keeps what was looked up, `values` what was looked up without its path, and `listed` the elements of that:
+    rules ask for the same few facts again and again.
     """
 
     facts: Facts
@@ -83,6 +83,7 @@ class Scope(NamedTuple):
     item: Found | None = None
     seen: dict[str, Found] | None = None
     values: dict[str, Json] | None = None
+    listed: dict[str, Members] | None = None
 
     def look_up(self, path: FactPath) -> Found:
         if self.seen is None or path.root == "it":
@@ -101,11 +102,20 @@ class Scope(NamedTuple):
             self.values[text] = self.facts.value(path, self.view)
         return self.values[text]
 
+    def members(self, path: FactPath) -> Members:
+        """The elements of the collection at such a path, and why they may not be all; none where it is unknown."""
+        if self.listed is None:
+            return members(self.value(path))
+        text = path.text
+        if text not in self.listed:
+            self.listed[text] = members(self.value(path))
+        return self.listed[text]
+
     def evidence(self, found: Found) -> Evidence:
         return Evidence(found.path, found.value, self.facts.origin(found.path))
 
     def bind(self, path: str, element: Json) -> Scope:
-        return Scope(self.facts, self.view, Found(path, element), self.seen, self.values)
+        return self._replace(item=Found(path, element))
 
 
 def parse(

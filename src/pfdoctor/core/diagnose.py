@@ -48,7 +48,8 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
     unknown: list[Finding] = []
     ruled_out: dict[str, tuple[Evidence, ...]] = {}
     outcomes: dict[Status, list[str]] = {status: [] for status in Status}
-    scopes = {view: Scope(facts, view, seen={}, values={}) for view in VIEWS}
+    passed, idle = outcomes[Status.PASS], outcomes[Status.NOT_APPLICABLE]
+    scopes = {view: Scope(facts, view, seen={}, values={}, listed={}) for view in VIEWS}
     present = {view for view in VIEWS if facts.has_view(view)} | ({"logs"} if facts.has_logs else set())
     seen = {hit["symptom"] for log in facts.document.get("logs") or () for hit in log.get("hits", ())}
     for tested in catalogue.bench(rules).ready(frozenset(present)):
@@ -58,7 +59,7 @@ def judge(facts: Facts, catalogue: Catalogue, rules: Iterable[Rule] | None = Non
             continue
         quiet = _untold(tested, scopes) if not is_seen else None
         if quiet is not None:
-            outcomes[quiet].append(rule.id)
+            (passed if quiet is Status.PASS else idle).append(rule.id)
             continue
         results = [result for view in tested.views for result in _run(tested, scopes[view], explained=is_seen)]
         worst = min((result.status for result in results), key=_RANK.__getitem__, default=Status.PASS)
@@ -118,10 +119,9 @@ def _untold(tested: Tested, scopes: Mapping[str, Scope]) -> Status | None:
                 return None
             passed = True
         else:
-            value = scope.value(each)
-            if isinstance(value, Unknown):
+            if isinstance(scope.value(each), Unknown):
                 return None
-            elements, incomplete = members(value)
+            elements, incomplete = scope.members(each)
             if incomplete is not None or any(when(scope, element) is not False for _, element in elements):
                 return None
             passed = passed or bool(elements)

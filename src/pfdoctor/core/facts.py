@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 from pfdoctor.core.model import Json, Origin, PfdoctorError, Place, Source, Unknown
 from pfdoctor.core.pattern import Pattern
@@ -266,7 +266,11 @@ def value_below(value: Json, steps: Iterable[Step]) -> Json:
     return _decode(value)
 
 
-def members(value: Json) -> tuple[list[tuple[str | int, Json]], Unknown | None]:
+Members: TypeAlias = tuple[list[tuple[str | int, Json]], Unknown | None]
+"""Elements with their indexes or keys, and why they may not be all."""
+
+
+def members(value: Json) -> Members:
     """The elements of a list or free map as `(index or key, element)`, and why they may not be all of them.
 
     An element of a map is `{"key": …, "value": …}`.

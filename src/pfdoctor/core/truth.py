@@ -29,6 +29,8 @@ from pfdoctor.core.model import Json, Unknown
 Truth: TypeAlias = Callable[[Scope, Json], bool | None]
 """True, False, or None for unknown. The second argument is the value of `it`."""
 
+_UNKNOWN = Unknown("unknown", "unknown")
+
 _Value: TypeAlias = Callable[[Scope, Json], Json]
 
 
@@ -55,7 +57,7 @@ def compiled(condition: Condition) -> Truth:
         case Not(part):
             return _not(compiled(part))
         case Quantified(path, where, universal):
-            return _quantified(_value(path), compiled(where), decisive=not universal)
+            return _quantified(path, compiled(where), decisive=not universal)
         case Leaf():
             return _leaf(condition)
         case Test(_, paths, predicate):
@@ -75,10 +77,11 @@ def _field(step: Step) -> _Value:
     key, steps = step.key, (step,)
 
     def field(_: Scope, item: Json) -> Json:
-        if isinstance(item, dict):
+        if isinstance(item, dict) and "$unknown" not in item and "$incomplete" not in item:
             value = item.get(key)
-            if isinstance(value, str) and "$unknown" not in item and "$incomplete" not in item:
-                return value
+            if value is not None:
+                # why it is unknown changes no truth
+                return _UNKNOWN if isinstance(value, dict) and "$unknown" in value else value
         return value_below(item, steps)
 
     return field
@@ -120,12 +123,14 @@ def _not(part: Truth) -> Truth:
     return truth
 
 
-def _quantified(value: _Value, where: Truth, *, decisive: bool) -> Truth:
+def _quantified(path: FactPath, where: Truth, *, decisive: bool) -> Truth:
+    value, is_shared = _value(path), path.root != "it"
+
     def truth(scope: Scope, item: Json) -> bool | None:
         collection = value(scope, item)
         if isinstance(collection, Unknown):
             return None
-        elements, incomplete = members(collection)
+        elements, incomplete = scope.members(path) if is_shared else members(collection)
         is_open = incomplete is not None
         for _, element in elements:
             one = where(scope, element)
