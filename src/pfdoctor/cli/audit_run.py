@@ -85,12 +85,14 @@ class AuditRun(NamedTuple):
 
     @contextmanager
     def _state(self, examiner: Examiner, signals: Signals, *, progress: bool) -> Iterator[Audited]:
-        from pfdoctor.audit.state import State
         from pfdoctor.cloud.clouds import resolve_cloud
-        from pfdoctor.cloud.reader import utc_now
 
         wanted = self.wanted
+        # the metadata of a cloud may have to be asked for: meanwhile, what follows is loaded
         cloud = resolve_cloud(wanted.cloud, os.environ)
+        from pfdoctor.audit.state import State
+        from pfdoctor.cloud.reader import utc_now
+
         header: dict[str, Json] = {
             "scope": wanted.scope.to_json(),
             "shard": wanted.shard.to_json() if wanted.shard is not None else None,
