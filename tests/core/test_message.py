@@ -18,7 +18,7 @@ WORKSPACE = {
 }
 LIVE = {
     "workspace": WORKSPACE,
-    "endpoint": {"deployments": [{"name": "blue", "traffic": 50.0}, {"name": "green"}]},
+    "endpoint": {"file": None, "deployments": [{"name": "blue", "traffic": 50.0}, {"name": "green"}]},
     "latency": {"timeout_ms": 90000, "observed_p95_ms": 850.4},
 }
 SCHEMA = catalog.load_full().schema
@@ -40,6 +40,7 @@ def said(text: str) -> str:
         ("{workspace.resource_group|<group>}", "<group>"),
         ("{workspace.resource_group|workspace.name|<group>}", "ws"),
         ("{workspace.resource_group}", "(none)"),
+        ("name in {endpoint.file}", "name in the endpoint's file"),
         # what nobody could look at is not null, but may be left for a person to replace
         ("{workspace.location|'not set'}", "(unknown)"),
         ("{workspace.location|<region>}", "<region>"),

@@ -17,6 +17,7 @@ from pfdoctor import catalog
 from pfdoctor.core.compact import Encoder
 from pfdoctor.core.condition import leaves
 from pfdoctor.core.example import facts_of, outcome, run_examples
+from pfdoctor.core.message import placeholders
 from pfdoctor.core.model import Confidence, Grade, Json, Severity, Status
 from pfdoctor.core.predicates import PREDICATES
 from pfdoctor.core.rule import Catalogue, Rule
@@ -43,6 +44,15 @@ def each_rule(function: Callable[[Rule], None]) -> Callable[[Rule], None]:
 def test_examples_hold(rule: Rule) -> None:
     faults = [f"{one.name}: {one.fault}" for one in run_examples(rule, CATALOGUE) if one.fault]
     assert not faults
+
+
+@each_rule
+def test_actions_tell_the_values_of_their_finding(rule: Rule) -> None:
+    texts = {name for spec in rule.wording.remedies for name in spec.texts}
+    for example in rule.wording.tests:
+        _, result = outcome(rule, facts_of(example, rule.views[0]), CATALOGUE)
+        told = [one.actions for finding in result.findings for one in finding.remedies]
+        assert not texts.intersection(placeholders(json.dumps(told)))
 
 
 @each_rule

@@ -204,6 +204,19 @@ def render_value(value: Json, target: FactPath, texts: dict[str, FactPath], scop
     return number if is_number else render(value, texts, scope)
 
 
+def filled(raw: Json, texts: dict[str, FactPath], scope: Scope) -> Json:
+    """What a rule says of an action, with its placeholders filled in; one that stands alone may be a number."""
+    if isinstance(raw, dict):
+        return {name: filled(one, texts, scope) for name, one in raw.items()}
+    if isinstance(raw, list):
+        return [filled(one, texts, scope) for one in raw]
+    if not isinstance(raw, str):
+        return raw
+    alone = texts.get(raw[1:-1]) if raw[:1] == "{" and raw[-1:] == "}" else None
+    value = scope.look_up(alone).value if alone is not None else None
+    return value if isinstance(value, int | float) else render(raw, texts, scope)
+
+
 # facts that stand under another key in the file than in the schema
 _FILE_KEYS = {
     "endpoint.enforce_access_to_default_secret_stores": "properties.enforce_access_to_default_secret_stores",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pfdoctor.core import message as messages
-from pfdoctor.core.action import describe
+from pfdoctor.core.action import describe, filled
 from pfdoctor.core.captures import agrees
 from pfdoctor.core.condition import Scope, evaluate
 from pfdoctor.core.derive import derive
@@ -252,7 +252,8 @@ def _remedies(wording: Wording, scope: Scope, status: Status) -> tuple[Remedy, .
         # a command that stands among the edits is not given twice
         steps = "\n".join(step for step in told.split("\n") if step not in edits) or None
         title = messages.render(spec.title, spec.texts, scope)
-        offered.append(Remedy(title, spec.level, edits, steps, spec.raw_actions))
+        actions = tuple(filled(one, spec.texts, scope) for one in spec.raw_actions)
+        offered.append(Remedy(title, spec.level, edits, steps, actions))
     return tuple(offered)
 
 

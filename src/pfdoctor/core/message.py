@@ -53,7 +53,17 @@ def compile_message(text: str, schema: FactsSchema, item: FactPath | None) -> di
 
 def render(text: str, paths: dict[str, FactPath], scope: Scope) -> str:
     """The text with each placeholder replaced by the value of its fact; of `{a|b}` the first that has one."""
-    return _PLACEHOLDER.sub(lambda match: show(_first(match[1], paths, scope)), text)
+    return _PLACEHOLDER.sub(lambda match: _shown(match[1], paths, scope), text)
+
+
+def _shown(alternatives: str, paths: dict[str, FactPath], scope: Scope) -> str:
+    value = _first(alternatives, paths, scope)
+    path = paths.get(alternatives.partition("|")[0])
+    is_file = path is not None and path.root == "view" and len(path.steps) > 1 and path.steps[-1].key == "file"
+    if path is not None and is_file and (value is None or isinstance(value, Unknown)):
+        # what Azure shows was made of a file that somebody else has
+        return f"the {path.steps[-2].key}'s file"
+    return show(value)
 
 
 def is_complete(text: str, paths: dict[str, FactPath], scope: Scope) -> bool:
