@@ -237,6 +237,26 @@ def test_the_state_of_another_audit_is_refused(small: Any, tmp_path: Path) -> No
     assert other.read_text() == "buy milk\n"
 
 
+def test_a_state_of_rules_that_were_edited_is_refused(small: Any, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    rule = own / "count-zero.yaml"
+    text = (Path(__file__).parents[1] / "cli/rules/deployment/count-zero.yaml").read_text()
+    rule.write_text(text)
+    # nobody is logged in: there is a state, and nothing in it
+    command = ("--rules", "own", "--resume", "state.jsonl", "--credential", "environment")
+    small.folder, before = tmp_path, small.folder
+    try:
+        assert small.command(*command).returncode == 4
+        assert small.command(*command).returncode == 4
+        rule.write_text(text.replace("severity: warning", "severity: error", 1))
+        ran = small.command(*command)
+    finally:
+        small.folder = before
+    assert ran.returncode == 2
+    assert "is the state of an audit with another set of rules" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "made"),
     [

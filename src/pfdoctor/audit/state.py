@@ -35,7 +35,7 @@ _LONG = 100_000
 
 
 _BEGINNING = b'{"kind": "audit"'
-_SAID = {"rules": "rules (or another version of pfdoctor)", "metrics": "--metrics"}
+_SAID = {"rules": "set of rules (or another version of pfdoctor)", "metrics": "--metrics"}
 _DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What a line raises that somebody edited."""
 

@@ -157,6 +157,7 @@ def audit(
             credential,
             timeout,
             tuple(context.obj or ()),
+            tuple(rules or ()),
         )
         run = AuditRun(catalogue, choose(catalogue, selection), wanted)
         limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)

@@ -45,6 +45,7 @@ class Wanted(NamedTuple):
     credential: str
     timeout: float
     typed: tuple[str, ...] = ()
+    own_rules: tuple[Path, ...] = ()
 
 
 class AuditRun(NamedTuple):
@@ -97,7 +98,7 @@ class AuditRun(NamedTuple):
             "scope": wanted.scope.to_json(),
             "shard": wanted.shard.to_json() if wanted.shard is not None else None,
             "cloud": cloud.resource_manager,
-            "rules": _digest(self.rules),
+            "rules": _digest(self.rules, wanted.own_rules),
             "metrics": wanted.metrics,
             "started_at": utc_now(),
         }
@@ -289,9 +290,13 @@ def _own_state() -> Path:
     return folder / f"audit-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.jsonl"
 
 
-def _digest(rules: Iterable[Rule]) -> str:
-    """Which rules an audit ran: a state of other rules cannot be continued."""
+def _digest(rules: Iterable[Rule], own: Iterable[Path]) -> str:
+    """Which rules an audit ran: a state of other rules cannot be continued. Own ones may change under their names."""
     import pfdoctor
+    from pfdoctor import catalog
 
     names = "\n".join(rule.id for rule in rules)
-    return hashlib.sha256(f"{pfdoctor.__version__}\n{names}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{pfdoctor.__version__}\n{names}".encode())
+    for path in sorted(path for directory in own for path in catalog.rule_files(directory)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
