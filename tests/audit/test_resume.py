@@ -174,6 +174,21 @@ def test_a_group_that_is_ended_tells_its_report(small: Any, tmp_path: Path, wait
     assert len(_report(output)["endpoints"]) == COUNT
 
 
+def test_a_state_that_nobody_went_on_with_is_removed(small: Any) -> None:
+    folder = small.folder / "state" / "pfdoctor"
+    folder.mkdir(parents=True, exist_ok=True)
+    old, young = folder / "audit-20260101T000000-1.jsonl", folder / "audit-20260102T000000-1.jsonl"
+    for path, days in ((old, 31), (young, 29)):
+        path.write_text("{}\n")
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+    try:
+        small.command("--credential", "environment")
+        assert not old.exists()
+        assert young.exists()
+    finally:
+        young.unlink()
+
+
 def test_two_audits_cannot_write_one_state(small: Any, tmp_path: Path, waited: Callable[..., None]) -> None:
     state = tmp_path / "state.jsonl"
     small.simulator.inject({"path": "chat-"}, {"kind": "slow", "seconds": 2.5})

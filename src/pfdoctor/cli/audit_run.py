@@ -6,7 +6,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from heapq import merge
 from importlib import import_module
 from pathlib import Path
@@ -275,6 +275,10 @@ class Audited:
         return merge(self._state.entries(), self._unread(), key=order)
 
 
+_STALE = 30 * 86_400
+"""Seconds after which nobody goes on with an audit any more."""
+
+
 def _own_state() -> Path:
     import time
 
@@ -287,6 +291,11 @@ def _own_state() -> Path:
         raise PfdoctorError(
             f"cannot make {folder}, for the state: {error.strerror}. Name a file with --resume"
         ) from error
+    # what a killed run left names role assignments: it is not to lie there for ever
+    for left in folder.glob("audit-*.jsonl"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE:
+                left.unlink()
     return folder / f"audit-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.jsonl"
 
 
