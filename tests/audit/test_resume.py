@@ -347,6 +347,17 @@ def test_shards_merge_to_the_whole(
     assert _report(output)["run"]["complete"]
 
 
+@pytest.mark.parametrize(("second", "told"), [("2026-01-02T02:00:00Z", True), ("2026-01-01T09:00:00Z", False)])
+def test_parts_of_different_nights_are_told(small: Any, tmp_path: Path, second: str, told: bool) -> None:
+    parts = [tmp_path / f"part-{number}.json" for number in (1, 2)]
+    for number, at in ((1, "2026-01-01T02:00:00Z"), (2, second)):
+        report = small.audit(shard=Shard(number, 2))
+        report["run"] |= {"started_at": at, "finished_at": at}
+        parts[number - 1].write_text(json.dumps(report))
+    ran = small.command("merge", *map(str, parts))
+    assert ("from 2026-01-01T02:00:00Z to 2026-01-02T02:00:00Z: is one of an earlier run?" in ran.stderr) is told
+
+
 def test_a_missing_shard_is_told(small: Any, tmp_path: Path) -> None:
     part = tmp_path / "part.json"
     part.write_text(json.dumps(small.audit(shard=Shard(2, 2))))

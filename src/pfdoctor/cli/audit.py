@@ -28,7 +28,7 @@ from pfdoctor.cli.options import (
     Timeout,
     option,
 )
-from pfdoctor.core.model import Confidence, Severity
+from pfdoctor.core.model import Confidence, Json, Severity
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
@@ -195,8 +195,23 @@ def merge_parts(
     older = foresee(destinations, since)
     limits = gate(fail_on, fail_on_unknown=fail_on_unknown, exit_zero=exit_zero)
     report = merge(parts, limits)
+    _tell_other_nights(report.head["run"])
     for kind, target in destinations:
         if kind == "jsonl":
             stream(report.entries(), target)
     known = load(None).rules.values() if any(kind == "sarif" for kind, _ in destinations) else ()
     return deliver(report, destinations, known, limits, color=color, quiet=quiet, statistics=stat, since=older)
+
+
+_A_NIGHT = 20 * 3600
+"""Seconds that the shards of one run hardly take, all together."""
+
+
+def _tell_other_nights(run: dict[str, Json]) -> None:
+    """Tells of parts that were made so far apart that one may have been left from an earlier run."""
+    from pfdoctor.cli.output import say
+    from pfdoctor.core.access.reading import moment
+
+    begun, ended = moment(str(run["started_at"])), moment(str(run["finished_at"]))
+    if begun is not None and ended is not None and (ended - begun).total_seconds() > _A_NIGHT:
+        say(f"note: the parts were made from {run['started_at']} to {run['finished_at']}: is one of an earlier run?")
