@@ -23,7 +23,8 @@ import pytest
 from pfdoctor.audit.fleet import Shard
 from pfdoctor.audit.inventory import Inventory
 from pfdoctor.audit.state import State
-from pfdoctor.core.model import PfdoctorError
+from pfdoctor.cloud.reading import Reading
+from pfdoctor.core.model import PfdoctorError, Source
 
 pytestmark = pytest.mark.once
 
@@ -216,6 +217,26 @@ def test_a_line_that_was_cut_off_is_made_again(
     own = [one.path for one in small.simulator.requests if "/onlineEndpoints/" in one.path]
     # metrics are those of the last hour, whichever that is
     assert not [one for one in own if not one.endswith("/metrics")], "only examined again"
+
+
+def test_what_was_read_of_an_endpoint_is_read_back_between_what_is_written(tmp_path: Path) -> None:
+    """Lines longer than what is read ahead, and further ones written before the next endpoint asks for its own."""
+    header: dict[str, Any] = {"scope": {}, "shard": None, "started_at": "2026-01-01T00:00:00Z"}
+    source = Source("/endpoint", "2024-10-01", 200, None, "2026-01-01T00:00:00Z")
+    readings = {
+        f"endpoint {number}": (("GET", f"url {number}", ""), Reading({"words": [f"{number}"] * 1500}, source))
+        for number in range(12)
+    }
+    path = tmp_path / "state.jsonl"
+    state = State(path, header)
+    for name, (key, reading) in readings.items():
+        state.keep_own(name, key, reading)
+    state.close()
+    again = State(path, header)
+    for name, (key, reading) in readings.items():
+        assert again.own(name) == {key: reading}
+        again.close_session(1, 0, 1.0)
+    again.close()
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,8 @@ class State:
         return offset
 
     def _line(self, offset: int) -> dict[str, Json]:
+        # this drops the buffer, which does not know of what was written past it since
+        self._file.seek(0, os.SEEK_END)
         self._file.seek(offset)
         line: dict[str, Json] = json.loads(self._file.readline())
         return line
