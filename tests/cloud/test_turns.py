@@ -65,6 +65,21 @@ def test_what_many_wait_for_goes_before_what_waits_longer() -> None:
     assert most == 2
 
 
+def test_what_is_tried_again_goes_first_again() -> None:
+    async def run() -> list[str]:
+        policy, answer = _policy(1)
+        answer.gate.set()
+        urgent = _request("A", first=True)
+        await policy.send(urgent)
+        answer.gate.clear()
+        tasks = await _begun(policy, _request("b"), _request("c"), urgent)
+        answer.gate.set()
+        await asyncio.gather(*tasks)
+        return answer.begun
+
+    assert asyncio.run(run()) == ["A", "b", "A", "c"]
+
+
 @pytest.mark.parametrize("given", [False, True], ids=["while it waits", "as its turn comes"])
 def test_who_is_cancelled_keeps_no_turn(given: bool) -> None:
     async def run() -> list[str]:

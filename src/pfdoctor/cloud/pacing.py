@@ -148,7 +148,8 @@ class TurnPolicy(AsyncHTTPPolicy[Any, Any]):
         """Those that go first, and the others."""
 
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        is_first = request.context.options.pop(FIRST, False)
+        # the transport does not know the option, and a request that is tried again is in the same haste
+        is_first = request.context.setdefault(FIRST, request.context.options.pop(FIRST, False))
         if self._free:
             self._free -= 1
         else:
