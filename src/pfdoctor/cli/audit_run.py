@@ -77,23 +77,25 @@ class AuditRun(NamedTuple):
         """
         from pfdoctor.cli.audit_begin import begin
         from pfdoctor.cli.audit_examiner import Examiner
+        from pfdoctor.cloud.clouds import resolve_cloud
 
         # the examiner first: it forks
         with Examiner(self.examine, self.prepare) as examiner:
-            begin()
-            with self._state(examiner, signals, progress=progress) as audited:
+            # the metadata of a cloud may have to be asked for: meanwhile, what follows is loaded
+            loading = begin()
+            try:
+                cloud = resolve_cloud(self.wanted.cloud, os.environ)
+            finally:
+                loading.join()
+            with self._state(cloud, examiner, signals, progress=progress) as audited:
                 yield audited
 
     @contextmanager
-    def _state(self, examiner: Examiner, signals: Signals, *, progress: bool) -> Iterator[Audited]:
-        from pfdoctor.cloud.clouds import resolve_cloud
-
-        wanted = self.wanted
-        # the metadata of a cloud may have to be asked for: meanwhile, what follows is loaded
-        cloud = resolve_cloud(wanted.cloud, os.environ)
+    def _state(self, cloud: Cloud, examiner: Examiner, signals: Signals, *, progress: bool) -> Iterator[Audited]:
         from pfdoctor.audit.state import State
         from pfdoctor.cloud.reader import utc_now
 
+        wanted = self.wanted
         header: dict[str, Json] = {
             "scope": wanted.scope.to_json(),
             "shard": wanted.shard.to_json() if wanted.shard is not None else None,
@@ -225,6 +227,7 @@ class Audited:
         from pfdoctor.audit.engine import audit
         from pfdoctor.audit.how import How
         from pfdoctor.audit.state import StateError
+        from pfdoctor.cli.audit_begin import go_on
         from pfdoctor.cli.audit_examiner import broke
         from pfdoctor.cloud.credentials import make_credential
         from pfdoctor.cloud.pipeline import Limits
@@ -245,6 +248,7 @@ class Audited:
         how = How(self._examiner, os.environ, *options, told=told, broke=broken)
         trust = os.environ.get("REQUESTS_CA_BUNDLE")
         async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
+            go_on()
             await audit(wanted.scope, wanted.shard, self._state, cloud, credential, how)
 
     def _meant(self) -> list[Endpoint]:
