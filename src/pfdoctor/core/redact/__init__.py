@@ -206,9 +206,9 @@ def _token(kind: str) -> str:
 
 
 _SHORTEST = len("://:p@h")
+"""No shorter text holds a secret."""
 _REPEATS = 300
 """Letters of a text that may well come again: an id, a name, a message."""
-"""No shorter text holds a secret."""
 _TELLING = 4
 """Letters of a secret that tell nothing: what is shorter is not looked at."""
 _TOKEN = Pattern(r"\[redacted: [^\]\n]{1,60}\]")
