@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfdoctor.core import redact
-from pfdoctor.core.redact import INSTRUMENTATION_KEY, find_secrets, is_clean, is_secret_name, redact_text, redact_value
+from pfdoctor.core.redact import (
+    INSTRUMENTATION_KEY,
+    find_secrets,
+    is_clean,
+    is_secret_name,
+    redact_text,
+    redact_value,
+    scan,
+)
 
 _LETTERS = string.ascii_letters + string.digits
 _RANDOM = random.Random(20261123)
@@ -304,14 +311,14 @@ def test_a_secret_inside_json_inside_a_text() -> None:
 @pytest.mark.parametrize("text", ["AccountKey=", "AccountKey1=9", "api_key=a1B2c3d4e5f6g7h8;"])
 def test_values_inside_values_are_looked_at_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at = 0
-    decide = redact._is_value
+    decide = scan._is_value
 
     def count(value: str, name: str, **how: bool) -> bool:
         nonlocal looked_at
         looked_at += len(value)
         return decide(value, name, **how)
 
-    monkeypatch.setattr(redact, "_is_value", count)
+    monkeypatch.setattr(scan, "_is_value", count)
     text *= 3000
     once = redact_text(text)
     assert looked_at < 20 * len(text)

@@ -186,6 +186,11 @@ class Simulator:
         if self._proxy is not None:
             await self._proxy.close()
         await self._front.close()
+        # an answer that was to come late, or never, still waits
+        late = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     # --------------------------------------------------------------------------------------------- what others rely on
 
