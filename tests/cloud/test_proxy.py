@@ -52,6 +52,9 @@ def test_an_address(variable: str, value: str, address: str, shown: str, monkeyp
         (f"me:{PASSWORD}@proxy:port", "proxy:…"),
         (f"http://me:{PASSWORD}/@proxy:port", "http://proxy:…"),
         (f"http://me:{PASSWORD}", "http://me:…"),
+        (f"http://me:12/{PASSWORD}@proxy:8080", "http://proxy:8080"),
+        (f"me:12?{PASSWORD}@proxy:8080", "proxy:8080"),
+        (f"http://me:a@b#{PASSWORD}@proxy:8080", "http://proxy:8080"),
         (f"me:{PASSWORD}://proxy", "…://proxy"),
         ("http://proxy:99999", "http://proxy:99999"),
         ("http://", "http://"),
@@ -72,6 +75,7 @@ def test_nonsense_is_named_and_shown_without_a_login(
     main(["selfcheck"])
     assert said in (told := capsys.readouterr().out)
     assert PASSWORD not in told
+    assert ("is written %2F" in told) is ("@" in value)
 
 
 def test_the_variable_that_counts_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pfdoctor.core.pattern import Pattern
 from pfdoctor.core.redact import redact_text
 
 EXPECTED = "expected http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT"
+_ESCAPED = ", where a / ? # or @ of the password is written %2F %3F %23 or %40"
 _NO_HOST = Pattern(r"[\s\x00-\x1f\x7f<>\"\\^`{|}]")
 
 
@@ -46,11 +47,13 @@ def named_proxy() -> Proxy | None:
     try:
         parts = urlsplit(address)
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+        # the password has a / ? or # that is not escaped: what looks like the host is the user
+        is_cut = "@" in f"{parts.path}{parts.query}{parts.fragment}"
     except ValueError:
-        scheme, host, port = "", "", None
-    if scheme not in ("http", "https") or not host or _NO_HOST.search(host):
+        scheme, host, port, is_cut = "", "", None, "@" in address
+    if is_cut or scheme not in ("http", "https") or not host or _NO_HOST.search(host):
         what = f"{variable} is {_without_login(value)!r}, which is no address of a proxy for HTTP"
-        raise ProxyError(f"{what}: {EXPECTED}")
+        raise ProxyError(f"{what}: {EXPECTED}{_ESCAPED if is_cut else ''}")
     shown = f"{scheme}://{f'[{host}]' if ':' in host else host}" + (f":{port}" if port is not None else "")
     return Proxy(variable, address, host, shown)
 
