@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pfdoctor.cloud.at_hand import AtHand, made_of, together
 from pfdoctor.cloud.reader import Reader
@@ -142,23 +142,10 @@ def _normal(principal: Json) -> str | None:
 
 
 def _assigned(reader: Reader, scope: str, principal: str, principals: Principals) -> Awaitable[Json]:
-    if principal != principals.endpoint:
-        return _assigned_to_other(reader, scope, principal, principals)
-    if principals.brief:
+    if principals.brief and principal == principals.endpoint:
         left_out = {"$incomplete": _LEFT_OUT.to_json()["$unknown"], "items": []}
         return AtHand({"principal_id": principal, "assignments": left_out})
     return _assigned_to(reader, scope, principal, principals)
-
-
-async def _assigned_to_other(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
-    # the same for all endpoints, unless it speaks of one of them
-    others = principals._replace(known=principals.known - {_normal(principals.endpoint)})
-    key = ("assigned", scope, principal, others.known)
-    facts = await once(reader, key, lambda one: _assigned_to(one, scope, principal, others))
-    rows = _all_assignments({"assigned": [facts]})
-    if any(_normal(one["principal_id"]) == _normal(principals.endpoint) for one in rows):
-        return await _assigned_to(reader, scope, principal, principals)
-    return cast("dict[str, Json]", facts)
 
 
 async def _assigned_to(reader: Reader, scope: str, principal: str, principals: Principals) -> dict[str, Json]:
