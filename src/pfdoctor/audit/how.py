@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pfdoctor.audit.examined import Examined, Read
 from pfdoctor.cloud.pipeline import Limits
 from pfdoctor.cloud.reader import Now, utc_now
 from pfdoctor.core.model import Json
 
-Examine = Callable[[Read], Awaitable[Examined]]
+if TYPE_CHECKING:
+    # what reads endpoints is loaded while somebody logs in
+    from pfdoctor.audit.examined import Examined, Read
+
+Examine = Callable[["Read"], Awaitable["Examined"]]
 Told = Callable[[dict[str, Json], int, int], None]
 """Told of each entry as it comes, how many there are by now, and how many there will be."""
 
