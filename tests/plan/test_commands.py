@@ -131,6 +131,25 @@ def test_pending_changes_have_a_code(repository: Any, run: Callable[..., Ended],
     assert "what-if" not in ended.out
 
 
+@pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize("given", [(), ("--yes",), ("-y", "--fix-level", "safe"), ("--fix-level=safe", "--yes")])
+def test_what_was_given_is_not_said_twice(
+    run: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    run("plan", "work", "-o", "plan.json")
+    command = ("apply", "plan.json", *given)
+    monkeypatch.setattr("sys.argv", ["pfdoctor", *command])
+    applied = run(*command)
+    assert applied.code == 8
+    assert applied.err.splitlines()[-1] == "pfdoctor: next: pfdoctor apply plan.json --yes --fix-level review"
+
+
+def test_a_reference_was_what_is_written(repository: Any) -> None:
+    repository.write({"flow/flow.dag.yaml": ['reference: "${llm.output}"', 'reference: "${lm.output}"']})
+    (step,) = repository.plan("output-reference-missing").steps
+    assert step.title == "set outputs.answer.reference to ${llm.output} (was ${lm.output})"
+
+
 def test_without_a_terminal_only_what_is_safe_runs(faulty: Any, run: Callable[..., Ended]) -> None:
     run("plan", "work", "-o", "plan.json")
     applied = run("apply", "plan.json", "-o", "came.json")

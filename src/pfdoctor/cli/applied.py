@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -90,9 +91,15 @@ def next_command(applied: Applied, plan: Plan, doing: Doing) -> str | None:
     if applied.pending or applied.undecided or applied.passing:
         return doing.again
     if applied.failure is None:
-        return f"{doing.again} --yes --fix-level review" if applied.unasked else None
+        return _unasked(doing.again) if applied.unasked else None
     endpoint = f" -e {plan.live.endpoint}" if plan.live is not None else ""
     return " ".join(["pfdoctor plan", *plan.paths]) + endpoint + " -o PLAN"
+
+
+def _unasked(command: str) -> str:
+    """The command that was run, so that it also does what is not safe without being asked about."""
+    words = re.sub(r" (--yes|-y|--fix-level[ =](safe|review))(?= |$)", "", command)
+    return f"{words} --yes --fix-level review"
 
 
 def _grants(fix: Fix, steps: dict[int, Step]) -> bool:
