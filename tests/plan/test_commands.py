@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,6 +143,18 @@ def test_what_was_given_is_not_said_twice(
     applied = run(*command)
     assert applied.code == 8
     assert applied.err.splitlines()[-1] == "pfdoctor: next: pfdoctor apply plan.json --yes --fix-level review"
+
+
+def test_what_is_printed_can_be_pasted(faulty: Any, run: Callable[..., Ended]) -> None:
+    """Names with blanks are quoted in every command that is told."""
+    untouched = faulty.bytes()
+    planned = run("plan", "work", "--rule", "request-timeout-default", "-o", "the plan.json")
+    (apply,) = [line.partition("apply it with: ")[2] for line in planned.err.splitlines() if "apply it with" in line]
+    applied = run(*shlex.split(apply)[1:])
+    undo = applied.err.splitlines()[-1].partition("1 fix applied and verified; take it back with: ")[2]
+    assert (shlex.split(apply)[-1], shlex.split(undo)[-1]) == ("the plan.json", "the plan.json.journal")
+    assert run(*shlex.split(undo)[1:]).code == 0
+    assert faulty.bytes() == untouched
 
 
 def test_a_reference_was_what_is_written(repository: Any) -> None:
