@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -155,6 +156,13 @@ def test_what_is_printed_can_be_pasted(faulty: Any, run: Callable[..., Ended]) -
     assert (shlex.split(apply)[-1], shlex.split(undo)[-1]) == ("the plan.json", "the plan.json.journal")
     assert run(*shlex.split(undo)[1:]).code == 0
     assert faulty.bytes() == untouched
+
+
+def test_what_is_mended_by_hand_is_told_by_a_command_that_runs(run: Callable[..., Ended]) -> None:
+    broken = Path(__file__).parents[2] / "examples" / "broken"
+    shutil.copytree(broken, "the broken one")
+    (told,) = [line for line in run("plan", "the broken one").out.splitlines() if "mended by hand" in line]
+    assert told.endswith("are mended by hand: pfdoctor check 'the broken one' says how")
 
 
 def test_a_reference_was_what_is_written(repository: Any) -> None:
