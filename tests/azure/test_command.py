@@ -41,7 +41,9 @@ def test_a_role_from_plan_to_undo(hospital: Callable[..., Any], here: Path, caps
     shown = capsys.readouterr()
     assert "secret of every connection of the workspace" in " ".join(shown.out.split())
     assert "pfdoctor apply plan.json" in shown.err
-    assert "# What is asked for" in (here / "sheet.md").read_text()
+    sheet = (here / "sheet.md").read_text()
+    assert "# What is asked for" in sheet
+    assert "if pfdoctor created it" not in sheet, "whoever reads it runs az"
     schema = json.loads((ROOT / "docs" / "schema" / "plan.schema.json").read_text())
     jsonschema.validate(json.loads((here / "plan.json").read_text()), schema)
     assert main(["apply", "plan.json", "--dry-run"]) == 0

@@ -240,3 +240,11 @@ def test_commands_name_files_that_are_found_from_here(
     monkeypatch.chdir(elsewhere)
     _, out, _ = run("check", repository / "deploy", "--live", *WORKSPACE)
     assert "--file ../repository/deploy/blue.yml" in out
+
+
+@pytest.mark.parametrize(("text", "told"), [("hello\n", "1 line was read"), ("hello\nworld\n", "2 lines were read")])
+def test_a_log_that_leads_nowhere_tells_how_much_was_read(run: Run, tmp_path: Path, text: str, told: str) -> None:
+    log = tmp_path / "a.log"
+    log.write_text(text)
+    code, out, _ = run("diagnose", "--log", str(log))
+    assert (code, f"Inconclusive: {told}" in out) == (0, True)

@@ -260,6 +260,16 @@ def test_check_says_it_to_a_person(rich: Simulator, capsysbinary: pytest.Capture
     assert "1 of 28 operations are missing" in out
 
 
+def test_check_tells_what_is_missing_from_what_is_not_seen(
+    rich: Simulator, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    grant(rich, _without(printed(capsysbinary)["Actions"], table.VAULT))
+    assert main(["permissions", "--check", "-e", ENDPOINT]) == 0
+    out = capsysbinary.readouterr().out.decode()
+    assert f"not seen  {table.VAULT}" in out
+    assert "0 of 28 operations are missing; of 1 it is not known" in out
+
+
 def test_check_that_could_not_ask_says_so(rich: Simulator, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     rich.inject({"path": "Microsoft.Authorization/permissions"}, {"kind": "status", "status": 400})
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,6 +131,44 @@ def test_pending_changes_have_a_code(repository: Any, run: Callable[..., Ended],
     ended = run("plan", "work", "--rule", "deployment/*", "--detailed-exitcode", "--no-what-if")
     assert ended.code == code
     assert "what-if" not in ended.out
+
+
+@pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize("given", [(), ("--yes",), ("-y", "--fix-level", "safe"), ("--fix-level=safe", "--yes")])
+def test_what_was_given_is_not_said_twice(
+    run: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    run("plan", "work", "-o", "plan.json")
+    command = ("apply", "plan.json", *given)
+    monkeypatch.setattr("sys.argv", ["pfdoctor", *command])
+    applied = run(*command)
+    assert applied.code == 8
+    assert applied.err.splitlines()[-1] == "pfdoctor: next: pfdoctor apply plan.json --yes --fix-level review"
+
+
+def test_what_is_printed_can_be_pasted(faulty: Any, run: Callable[..., Ended]) -> None:
+    """Names with blanks are quoted in every command that is told."""
+    untouched = faulty.bytes()
+    planned = run("plan", "work", "--rule", "request-timeout-default", "-o", "the plan.json")
+    (apply,) = [line.partition("apply it with: ")[2] for line in planned.err.splitlines() if "apply it with" in line]
+    applied = run(*shlex.split(apply)[1:])
+    undo = applied.err.splitlines()[-1].partition("1 fix applied and verified; take it back with: ")[2]
+    assert (shlex.split(apply)[-1], shlex.split(undo)[-1]) == ("the plan.json", "the plan.json.journal")
+    assert run(*shlex.split(undo)[1:]).code == 0
+    assert faulty.bytes() == untouched
+
+
+def test_what_is_mended_by_hand_is_told_by_a_command_that_runs(run: Callable[..., Ended]) -> None:
+    broken = Path(__file__).parents[2] / "examples" / "broken"
+    shutil.copytree(broken, "the broken one")
+    (told,) = [line for line in run("plan", "the broken one").out.splitlines() if "mended by hand" in line]
+    assert told.endswith("are mended by hand: pfdoctor check 'the broken one' says how")
+
+
+def test_a_reference_was_what_is_written(repository: Any) -> None:
+    repository.write({"flow/flow.dag.yaml": ['reference: "${llm.output}"', 'reference: "${lm.output}"']})
+    (step,) = repository.plan("output-reference-missing").steps
+    assert step.title == "set outputs.answer.reference to ${llm.output} (was ${lm.output})"
 
 
 def test_without_a_terminal_only_what_is_safe_runs(faulty: Any, run: Callable[..., Ended]) -> None:

@@ -59,6 +59,7 @@ def test_a_failure_tells_its_proof_and_its_remedy(report: Report) -> None:
     assert failure.text is not None
     assert "deploy/deployment.yml:6:3" in failure.text
     assert "fix (safe): Add inference_config" in failure.text
+    assert all(one.endswith(("null", '"', "true", "false")) for one in failure.text.splitlines() if "  seen: " in one)
 
 
 def test_with_fail_on_unknown_what_is_undecided_is_an_error(report: Report) -> None:

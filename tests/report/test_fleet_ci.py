@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -124,6 +125,7 @@ def test_a_suite_an_endpoint() -> None:
         secrets.replace("connection-secrets-denied", "quota-too-small"),
     )
     assert outcomes_of(found["rg/ws/a"]) == {secrets: "failure", quota: "failure", **others}
+    assert not re.search(r"seen: .* is ('|None|True|False)", "".join(found["rg/ws/a"].itertext())), "no JSON"
     assert outcomes_of(found["rg/ws/b"]) == {secrets: "failure", pull: "skipped", "node-cycle": "skipped", **others}
     assert outcomes_of(found["rg/ws/c"]) == others
     assert outcomes_of(found["rg/ws/d"])["the endpoint is read"] == "error", "what was not seen is not green"

@@ -167,6 +167,14 @@ def test_hostile_content_does_not_change_the_shape_of_a_report(text: str) -> Non
     assert [tag for tag in tags[0] if tag != "code"] == [tag for tag in tags[1] if tag != "code"]
 
 
+def test_each_command_of_a_fix_can_be_copied() -> None:
+    steps = "Read both logs.\naz ml one --name _a_\naz ml two --name b\nThen come back.\n"
+    remedy = {"title": "Read the log", "level": "manual", "edits": [], "steps": steps}
+    text = render_audit(audit(endpoint("a", finding(remedies=[remedy]))))
+    assert "- fix (manual): Read the log: Read both logs. Then come back.\n" in text
+    assert "  - `az ml one --name _a_`\n  - `az ml two --name b`\n" in text
+
+
 def test_the_headline_tells_what_is_proven_from_what_is_not() -> None:
     guess = finding("quota-too-small", status="suspected")
     assert render_audit(audit(endpoint("a", finding(), guess))).startswith("# pfdoctor audit: 1 error, 1 not proven\n")

@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -162,6 +163,11 @@ def open_private(path: Path) -> FileIO:
         file.truncate(whole)
         file.seek(whole)
     return file
+
+
+def undoing(path: Path) -> str:
+    """The command that takes back what the journal holds, to be pasted into a shell."""
+    return shlex.join(["pfdoctor", "undo", str(path)])
 
 
 def is_begun(path: Path) -> bool:

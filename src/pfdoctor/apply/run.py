@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pfdoctor.apply import files
 from pfdoctor.apply.effective import Standing, standing
 from pfdoctor.apply.file_steps import write_files
-from pfdoctor.apply.journal import Journal, JournalError, Record, is_begun, read
+from pfdoctor.apply.journal import Journal, JournalError, Record, is_begun, read, undoing
 from pfdoctor.apply.undo import Undone, reason_of, undo_entries
 from pfdoctor.apply.verify import Observation, Observe, new_causes
 from pfdoctor.core.model import PfdoctorError
@@ -97,7 +97,7 @@ class Runner:
         if record.entries:
             raise JournalError(
                 f"{journal} has steps of another plan; nothing was changed: name another --journal, or take them back "
-                f"with: pfdoctor undo {journal}"
+                f"with: {undoing(journal)}"
             )
         return None
 

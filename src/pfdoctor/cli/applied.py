@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pfdoctor.apply.journal import is_begun, read
+from pfdoctor.apply.journal import is_begun, read, undoing
 from pfdoctor.cli.output import say
 from pfdoctor.cli.planning import PENDING
 from pfdoctor.core.model import Json
@@ -45,8 +47,8 @@ def _lines(applied: Applied, plan: Plan, doing: Doing) -> Iterator[str]:
         all_there = applied.already and not (applied.declined or applied.unasked)
         yield "nothing to do: every step's result is there already" if all_there else "nothing was applied"
     if applied.fixed:
-        fixes = "1 fix" if len(applied.fixed) == 1 else f"{len(applied.fixed)} fixes"
-        yield f"{fixes} applied and verified; take them back with: pfdoctor undo {doing.journal}"
+        fixes, them = ("1 fix", "it") if len(applied.fixed) == 1 else (f"{len(applied.fixed)} fixes", "them")
+        yield f"{fixes} applied and verified; take {them} back with: {undoing(doing.journal)}"
     command = next_command(applied, plan, doing)
     if command is not None:
         yield f"next: {command}"
@@ -86,13 +88,19 @@ def _stopped(applied: Applied) -> Iterator[str]:
 def next_command(applied: Applied, plan: Plan, doing: Doing) -> str | None:
     """What to run now, where something is left to be done."""
     if applied.left:
-        return f"pfdoctor undo {doing.journal}"
+        return undoing(doing.journal)
     if applied.pending or applied.undecided or applied.passing:
         return doing.again
     if applied.failure is None:
-        return f"{doing.again} --yes --fix-level review" if applied.unasked else None
+        return _unasked(doing.again) if applied.unasked else None
     endpoint = f" -e {plan.live.endpoint}" if plan.live is not None else ""
-    return " ".join(["pfdoctor plan", *plan.paths]) + endpoint + " -o PLAN"
+    return shlex.join(["pfdoctor", "plan", *plan.paths]) + endpoint + " -o PLAN"
+
+
+def _unasked(command: str) -> str:
+    """The command that was run, so that it also does what is not safe without being asked about."""
+    words = re.sub(r" (--yes|-y|--fix-level[ =](safe|review))(?= |$)", "", command)
+    return f"{words} --yes --fix-level review"
 
 
 def _grants(fix: Fix, steps: dict[int, Step]) -> bool:

@@ -68,7 +68,7 @@ def apply(
     approval, name = approved(made, Level(fix_level) if yes else None), name_of(made)
     recorded = journal or free_journal(plan.with_name(f"{plan.name}.journal"), name)
     live = Live.of(made.live, cloud, credential, timeout) if made.live is not None else None
-    again = shlex.join(["pfdoctor", *sys.argv[1:]]) if sys.argv[1:2] == ["apply"] else f"pfdoctor apply {plan}"
+    again = shlex.join(["pfdoctor", *(sys.argv[1:] if sys.argv[1:2] == ["apply"] else ("apply", str(plan)))])
     doing = Doing(root, recorded, name, again, live, wait)
     if output not in (None, STDOUT) and not Path(output).parent.is_dir():
         # told before anything is changed

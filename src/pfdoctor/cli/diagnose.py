@@ -192,14 +192,16 @@ def _or_inconclusive(report: Report, logs: list[dict[str, Json]]) -> Report:
     """The report, which says so where a log led nowhere, and what to collect then."""
     if not logs or report.findings:
         return report
+    from pfdoctor.report.style import count
+
     lines = sum(int(log.get("lines") or 0) for log in logs)
     unexplained = any(not group.explained for case in report.cases for group in case.differentials)
     seen = (
         "what was recognised in it has no cause among the rules" if unexplained else "nothing in it is a known symptom"
     )
     notice = (
-        f"Inconclusive: {lines:,} lines were read, and {seen}. Collect both containers' logs, and the error that az or "
-        "the studio shows, and run diagnose with --endpoint:\n"
+        f"Inconclusive: {count(lines, 'line')} {'was' if lines == 1 else 'were'} read, and {seen}. "
+        "Collect both containers' logs, and the error that az or the studio shows, and run diagnose with --endpoint:\n"
         "az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000\n"
         "az ml online-deployment get-logs -e ENDPOINT -n DEPLOYMENT -l 5000 --container storage-initializer"
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from pfdoctor.apply.effective import PATIENT, Waiting
-from pfdoctor.apply.journal import is_begun, read
+from pfdoctor.apply.journal import is_begun, read, undoing
 from pfdoctor.apply.run import Applied, Runner
 from pfdoctor.apply.verify import Observation, Observe
 from pfdoctor.cli.output import say
@@ -122,7 +122,7 @@ def execute(plan: Plan, catalogue: Catalogue, doing: Doing) -> Applied:
         for entry in begun:
             say(f"step {entry.step} {'was done' if entry.done else 'was begun'}, and is not undone")
         if begun:
-            say(visible(f"next: {doing.again} goes on; take it back with: pfdoctor undo {doing.journal}"))
+            say(visible(f"next: {doing.again} goes on; take it back with: {undoing(doing.journal)}"))
         raise
 
 

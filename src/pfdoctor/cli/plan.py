@@ -80,6 +80,7 @@ def plan(
     Exit codes: 0 planned, 2 usage, 4 not logged in, 5 nothing to examine, 8 changes are pending (with
     --detailed-exitcode).
     """
+    import shlex
     from pathlib import Path
 
     from pfdoctor.cli.live import Live
@@ -122,5 +123,5 @@ def plan(
     if STDOUT not in (output, hand_off):
         print_lines(render(made, diff_of(made, ground.root), width(), verbose=verbose > 0), color)
         if made.steps and output is not None:
-            say(visible(f"saved; apply it with: pfdoctor apply {output}"))
+            say(visible(f"saved; apply it with: pfdoctor apply {shlex.quote(output)}"))
     return PENDING if detailed_exitcode and made.steps else 0

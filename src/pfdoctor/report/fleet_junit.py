@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pfdoctor.core.model import Json, Severity, Status
+from pfdoctor.report.json import encode
 from pfdoctor.report.junit import attribute, clean, counted, element
 from pfdoctor.report.summary import INTERNAL, Gate
 
@@ -99,7 +100,7 @@ def _told(findings: list[dict[str, Json]]) -> str:
     lines: list[str] = []
     for one in findings:
         lines.append(f"{one['case']}: {one['message']}")
-        lines += [f"  seen: {fact['path']} is {fact['value']!r}" for fact in one["evidence"][:6]]
+        lines += [f"  seen: {fact['path']} is {encode(fact['value'])}" for fact in one["evidence"][:6]]
         for remedy in one["remedies"]:
             lines.append(f"  fix ({remedy['level']}): {remedy['title']}")
             lines += [f"    {edit}" for edit in remedy["edits"]]

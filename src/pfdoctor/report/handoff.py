@@ -53,7 +53,9 @@ def _step(plan: Plan, step: Step) -> Iterator[str]:
         lacking = " and ".join(f"`{one.action}`" for one in step.lacking)
         yield f"- **What who asks for it lacks**: {lacking}"
     yield f"- **What it brings about**: {step.effect}"
-    yield f"- **Taking it back**: {step.inverse}"
+    # what `pfdoctor undo` takes back is what pfdoctor did: here somebody else does it
+    inverse = "delete the assignment, as under *Undo*" if isinstance(edit, GrantRole) else step.inverse
+    yield f"- **Taking it back**: {inverse}"
     yield ""
     for name, language, text in (
         ("Azure CLI", "bash", same.az),

@@ -8,6 +8,7 @@ from xml.sax.saxutils import quoteattr
 from pfdoctor.core.model import CaseResult, Finding, Origin, Report, Status
 from pfdoctor.core.pattern import Pattern
 from pfdoctor.core.rule import Rule
+from pfdoctor.report.json import encode
 from pfdoctor.report.style import visible
 from pfdoctor.report.summary import INTERNAL, Gate, first_missing
 
@@ -86,7 +87,7 @@ def _told(findings: Iterable[Finding]) -> str:
     for finding in findings:
         place = f"{finding.origin}: " if isinstance(finding.origin, Origin) else ""
         lines.append(f"{place}{finding.message}")
-        lines += [f"  seen: {one.path} is {one.value!r}" for one in finding.evidence[:6]]
+        lines += [f"  seen: {one.path} is {encode(one.value)}" for one in finding.evidence[:6]]
         for remedy in finding.remedies:
             lines.append(f"  fix ({remedy.level}): {remedy.title}")
             lines += [f"    {edit}" for edit in remedy.edits]

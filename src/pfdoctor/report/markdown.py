@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pfdoctor.core.model import Json, Report, Status
 from pfdoctor.report.json import document, encode
 from pfdoctor.report.markdown_text import MOST_BYTES, Block, code, code_cell, joined, link, prose, table
-from pfdoctor.report.style import count
+from pfdoctor.report.style import count, is_command
 from pfdoctor.report.summary import Gate
 
 SEVERITIES = ("error", "warning", "info")
@@ -125,11 +125,12 @@ def _unseen(missing: list[dict[str, Json]]) -> Iterator[str]:
 
 
 def _remedy(remedy: dict[str, Json]) -> Iterator[str]:
-    # a sentence a line, and here all of them in one paragraph
-    steps = f": {prose(' '.join(remedy['steps'].split()))}" if remedy["steps"] else ""
-    yield f"- fix ({remedy['level']}): {prose(remedy['title'])}{steps}"
-    for edit in remedy["edits"]:
-        yield f"  - {code(edit)}"
+    steps = (remedy["steps"] or "").splitlines()
+    # a sentence a line, and here all of them in one paragraph; a command is to be copied
+    words = " ".join(" ".join(one for one in steps if not is_command(one)).split())
+    yield f"- fix ({remedy['level']}): {prose(remedy['title'])}{f': {prose(words)}' if words else ''}"
+    for command in (*remedy["edits"], *filter(is_command, steps)):
+        yield f"  - {code(command)}"
 
 
 def _short(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from pfdoctor.core.model import Level
@@ -85,8 +86,8 @@ def _not_planned(plan: Plan, width: int, *, verbose: bool) -> Iterator[Line]:
     rest = len(plan.not_planned) - len(refused)
     if rest:
         verb = "is" if rest == 1 else "are"
-        command = "check" if plan.live is None else "diagnose"
-        yield line(Span(f"{count(rest, 'finding')} {verb} mended by hand: pfdoctor {command} says how", "dim"))
+        command = shlex.join(["pfdoctor", "check", *plan.paths]) if plan.live is None else "pfdoctor diagnose"
+        yield line(Span(f"{count(rest, 'finding')} {verb} mended by hand: {visible(command)} says how", "dim"))
     yield EMPTY
 
 

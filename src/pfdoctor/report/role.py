@@ -209,7 +209,9 @@ def lacking_table(role: Role, lacking: list[Lacking], width: int, *, verbose: bo
     gone = sum(one.held is False for one in lacking)
     missing = [one.operation for one in lacking if one.held is False and not one.operation.writes]
     left_open = {rule for one in missing for rule in one.rules}
-    said = f"{gone} of {total} operations are missing: {count(len(left_open), 'rule')} can be left open by that"
+    open_by_that = f": {count(len(left_open), 'rule')} can be left open by that" if gone else ""
+    unseen = f"; of {len(lacking) - gone} it is not known" if len(lacking) > gone else ""
+    said = f"{gone} of {total} operations are missing{open_by_that}{unseen}"
     return [*lines, EMPTY, *wrap([Span(said, "strong")], width)]
 
 

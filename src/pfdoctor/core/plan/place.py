@@ -117,6 +117,9 @@ def spelled(concrete: str, value: Json, facts: Facts) -> Json:
     body = facts.document["declared"].get(section)
     if concrete == _PINNED and isinstance(body, dict):
         return f"azureml:{body['environment']['name']}:{value}"
+    if ".references[" in concrete and isinstance(value, dict):
+        # what is known of a reference is more than what is written
+        return value["text"]
     if isinstance(value, str) and isinstance(body, dict) and body.get("dialect") == "arm" and rest:
         return _ARM.get(str(section), {}).get(str(rest[0]), ("", {}))[1].get(value, value)
     return value
