@@ -63,7 +63,7 @@ def test_of_a_placeholder_with_two_facts_the_first_that_is_there_is_shown(catalo
     assert shown(file="env.yml", id="/e/7") == ("in env.yml", True)
     assert shown(file=None, id="/e/7") == ("in /e/7", True)
     assert shown(id="/e/7") == ("in /e/7", True)
-    assert shown(file=None, id=None) == ("in (none)", True)
+    assert shown(file=None, id=None) == ("in the environment's file", True)
     assert shown()[1] is False
 
 
