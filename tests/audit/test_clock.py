@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def diagnosed(fleet: Fleet) -> set[str]:
     """What is proven by a diagnosis of the endpoint."""
     cloud = resolve_cloud(None, fleet.environment)
     how = Collection(deployment="blue", symptoms=rules().symptoms, environment=fleet.environment)
-    login = lambda: make_credential("managed-identity", cloud, fleet.environment, None)  # noqa: E731 - as short as this
+    login = partial(make_credential, "managed-identity", cloud, fleet.environment, None)
     (facts,) = collect_now(TARGET, cloud, login, how)
     return {one.rule for one in diagnose(facts, rules()).findings if one.status.counts}
 

@@ -244,8 +244,15 @@ class Audited:
         wanted, cloud = self._run.wanted, self._cloud
         # waiting in the queue of a throttled subscription is no reason to give up
         limits = Limits(read=wanted.timeout, request=3600.0)
-        options = (wanted.concurrency, wanted.metrics, limits)
-        how = How(self._examiner, os.environ, *options, told=told, broke=broken)
+        how = How(
+            examine=self._examiner,
+            environment=os.environ,
+            concurrency=wanted.concurrency,
+            metrics=wanted.metrics,
+            limits=limits,
+            told=told,
+            broke=broken,
+        )
         trust = os.environ.get("REQUESTS_CA_BUNDLE")
         async with make_credential(wanted.credential, cloud, os.environ, trust) as credential:
             go_on()
